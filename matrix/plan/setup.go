@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"wsgimatrix/matrix/golden"
+	"wsgimatrix/matrix/mistake"
+)
+
+// setups reads the set-ups of a server, by name.
+func (r *reader) setups(s *Server) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		s.Setups = map[string]*Setup{}
+		f := fields{}
+		for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if !golden.SetupName.MatchString(key.Value) {
+				r.wrong(key.Line, "%q is no name of a set-up: lower-case letters, digits and dashes", key.Value)
+			}
+			f[key.Value] = func(v *yaml.Node) { s.Setups[key.Value] = r.setup(key, v) }
+		}
+		r.mapping(n, "setups", f)
+	}
+}
+
+func (r *reader) setup(key, n *yaml.Node) *Setup {
+	s := &Setup{Name: key.Value, Line: key.Line}
+	r.mapping(n, "set-up "+s.Name, fields{
+		"command": r.texts("command", &s.Command, nil),
+		"env":     r.environment("env", &s.Env),
+		"cannot":  r.text("cannot", &s.Cannot),
+	})
+	switch can := s.Command != nil || s.Env != nil; {
+	case can && s.Cannot != "":
+		r.wrong(s.Line, "set-up %s has a command or env, and says that it cannot", s.Name)
+	case !can && s.Cannot == "":
+		r.wrong(s.Line, "set-up %s is empty: give its command or env, or say why the server cannot", s.Name)
+	}
+	r.command(s.Line, s.Command)
+	return s
+}
+
+// checkSetups finds the set-ups that no case asks for.
+func (p *Plan) checkSetups() error {
+	asked := map[string]bool{}
+	for _, a := range p.Apps {
+		for _, c := range a.Cases {
+			if c.Setup != "" {
+				asked[c.Setup] = true
+			}
+		}
+	}
+	var mistakes []error
+	for _, s := range p.Servers {
+		for _, name := range slices.Sorted(maps.Keys(s.Setups)) {
+			if !asked[name] {
+				what := fmt.Sprintf("no case asks for the set-up %q; %s", name, mistake.Nearest(name, slices.Collect(maps.Keys(asked))))
+				mistakes = append(mistakes, &mistake.At{File: s.File, Line: s.Setups[name].Line, What: what})
+			}
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// Part is the cases of a cell that ask for the same set-up.
+type Part struct {
+	Setup *Setup // nil: the server as it is
+	Cases []int  // indices into the cell's cases
+}
+
+// Parts divides a cell by the set-ups that its cases ask for, the server as it is first. One
+// that the server.yaml does not name cannot be had.
+func (c Cell) Parts() []Part {
+	var parts []Part
+	at := map[string]int{}
+	for _, name := range append([]string{""}, c.setups()...) {
+		at[name] = len(parts)
+		parts = append(parts, Part{Setup: c.Server.setup(name)})
+	}
+	for i, k := range c.Cases {
+		parts[at[k.Setup]].Cases = append(parts[at[k.Setup]].Cases, i)
+	}
+	return slices.DeleteFunc(parts, func(p Part) bool { return len(p.Cases) == 0 })
+}
+
+// setups are the names of those that the cell's cases ask for.
+func (c Cell) setups() []string {
+	asked := map[string]bool{}
+	for _, k := range c.Cases {
+		if k.Setup != "" {
+			asked[k.Setup] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(asked))
+}
+
+func (s *Server) setup(name string) *Setup {
+	if name == "" {
+		return nil
+	}
+	if found := s.Setups[name]; found != nil {
+		return found
+	}
+	return &Setup{Name: name, Cannot: "its server.yaml names no set-up " + name}
+}
