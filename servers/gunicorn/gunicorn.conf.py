@@ -1,0 +1,16 @@
+# Gunicorn with its default worker: a process serves one request at a time and
+# closes the connection after it. https://docs.gunicorn.org/en/stable/settings.html
+
+bind = "0.0.0.0:8000"
+worker_class = "sync"
+workers = 2
+
+# Import the application once, before the fork: it starts sooner, the workers share
+# its memory, and an application that cannot be imported ends Gunicorn at once.
+preload_app = True
+
+# RFC 9112 §3 wants request lines of 8000 octets; the default is 4094, the most is 8190.
+limit_request_line = 8190
+
+# The workers' heartbeat files belong on a tmpfs, or a busy disk can stall them.
+worker_tmp_dir = "/tmp"
