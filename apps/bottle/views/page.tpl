@@ -1,0 +1,3 @@
+<!doctype html>
+<title>Greeting</title>
+<p>Hello {{name}}!</p>
