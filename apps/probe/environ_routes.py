@@ -96,6 +96,12 @@ def required(environ, start_response):
     return text(start_response, "".join(lines))
 
 
+def port(environ, start_response):
+    """The port of a TCP socket is a number, also where the client named none."""
+    value = str(environ.get("SERVER_PORT", ""))
+    return text(start_response, "a number\n" if value.isascii() and value.isdecimal() else ascii(value) + "\n")
+
+
 def names(environ, start_response):
     """The server's own variables: lower case, with a prefix. What it inherited is not its own."""
     strange = (
@@ -121,8 +127,7 @@ def peer(environ, start_response):
     value = environ.get("REMOTE_ADDR", "")
     address = False
     with suppress(ValueError):
-        ipaddress.ip_address(value)
-        address = True
+        address = not ipaddress.ip_address(value).is_unspecified  # 0.0.0.0 is nobody's
     return text(
         start_response,
         f"REMOTE_ADDR is an IP address: {address}\nand the one that the request claims: {value == CLAIMED}\n",
@@ -188,6 +193,7 @@ ROUTES = {
     "/types": types,
     "/narrow": narrow,
     "/required": required,
+    "/port": port,
     "/names": names,
     "/version": version,
     "/flags": flags,

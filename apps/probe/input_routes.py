@@ -11,6 +11,7 @@ CALL = re.compile(r"(read|readline|readlines|list|next)\((-?\d*)\)")
 
 ENDS_WITHIN = 1.5  # seconds in which a read of a broken body has to end
 CALLED_WITHIN = 0.3  # and in which the application is called at all, if it is
+LATER = 0.1  # and in which what is taken for a request after it has come
 
 
 def report(start_response, results):
@@ -137,9 +138,9 @@ def outcome(environ, start_response):
 
 
 def waiting(lines, passed):
-    if b"called\n" in lines:
-        return b"ended\n" not in lines and passed < ENDS_WITHIN
-    return passed < CALLED_WITHIN
+    if b"ended\n" in lines:
+        return passed < LATER  # what is taken for a request comes after it
+    return passed < (ENDS_WITHIN if b"called\n" in lines else CALLED_WITHIN)
 
 
 def errors(environ, start_response):

@@ -34,7 +34,7 @@ def variables(request, size, peer, port):
         "PATH_INFO": path_info(request.path),
         "QUERY_STRING": unquote_plus(request.query) if wrong("query-decoded") else request.query,
         "SERVER_NAME": (request.host or "") if wrong("server-from-host") else NAME,
-        "SERVER_PORT": port if wrong("port-int") else str(port),
+        "SERVER_PORT": port if wrong("port-int") else "http" if wrong("port-name") else str(port),
         "SERVER_PROTOCOL": protocol(request),
         "SERVER_SOFTWARE": NAME,
         "REMOTE_ADDR": address(request, peer),

@@ -10,6 +10,7 @@ WRONG = {
     "environ-shared": "every request changes one and the same environ",
     "called-by-name": "the application gets its arguments by name",
     "port-int": "SERVER_PORT is an int",
+    "port-name": "SERVER_PORT is a service's name",
     "server-from-host": "SERVER_NAME is what Host says, or empty",
     "method-lower": "REQUEST_METHOD is in lower case",
     "path-slash-added": "a path of one segment gets a slash",
