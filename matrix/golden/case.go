@@ -4,7 +4,10 @@
 // The format is specified in ../README.md.
 package golden
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Mode says where a case's golden responses come from.
 type Mode string
@@ -43,11 +46,49 @@ const (
 	Close                 // the client closes
 	Reset                 // the client closes with a RST
 	HalfClose             // the client shuts down its sending side
+	Begins                // a response begins to come; an expect reads it
+	Load                  // clients that send a request again and again begin
+	Every                 // they end, and every response that they had is judged
+	Tell                  // the server is told something: to stop, say
+	Ended                 // the server has ended
+	Pause                 // nothing happens for a while
 )
 
-var kindNames = [...]string{"send", "expect", "closed", "close", "reset", "half-close"}
+var kindNames = [...]string{
+	"send", "expect", "closed", "close", "reset", "half-close", "begins", "load", "every", "tell", "ended", "pause",
+}
 
 func (k Kind) String() string { return kindNames[k] }
+
+// Verb is what a server can be told. Its server.yaml says how.
+type Verb string
+
+// The verbs.
+const (
+	Stop       Verb = "stop"
+	Reload     Verb = "reload"
+	KillWorker Verb = "kill-worker" // the process whose number an earlier expect has saved as `pid`
+)
+
+// Verbs are all there are.
+var Verbs = []Verb{Stop, Reload, KillWorker}
+
+// Worker is the name under which a case saves the number of the process that it has killed.
+const Worker = "pid"
+
+// Tells gives what a case tells the server, each verb once.
+func (c *Case) Tells() []Verb {
+	var verbs []Verb
+	for i := range c.Steps {
+		if s := &c.Steps[i]; s.Kind == Tell && !slices.Contains(verbs, s.Verb) {
+			verbs = append(verbs, s.Verb)
+		}
+	}
+	return verbs
+}
+
+// Ends tells whether the server is told to stop: nothing can be asked of it after the case.
+func (c *Case) Ends() bool { return slices.Contains(c.Tells(), Stop) }
 
 // Step is one section of a case file; an expect holds its `or` sections too.
 type Step struct {
@@ -59,7 +100,13 @@ type Step struct {
 	More bool   // a send that continues an earlier one
 	Any  bool   // a closed before which the server may send what it likes
 
-	Golden []*Expectation // an expect's allowed responses
+	Times int           // the connections of this name; 1 where the file has no *N
+	Until bool          // an expect whose request is sent again until its response comes
+	Verb  Verb          // of a tell
+	Code  int           // of an ended: the exit code; -1: any
+	Pause time.Duration // of a pause
+
+	Golden []*Expectation // an expect's or an every's allowed responses
 
 	send message
 }

@@ -14,30 +14,64 @@ const (
 	unopened connState = iota
 	opened
 	halfClosed
-	left  // a partial expect leaves the rest of the response unread
-	cut   // the server ended a response too early, and with it the connection
-	ended // closed by either side: the next send opens a new one
+	left   // a partial expect leaves the rest of the response unread
+	loaded // clients send and receive by themselves, until an every
+	cut    // the server ended a response too early, and with it the connection
+	ended  // closed by either side: the next send opens a new one
 )
 
 // conversation checks what only the order of the steps shows.
 func (p *parser) conversation() {
 	states := map[string]connState{}
+	times := map[string]int{}
 	saved := map[string]bool{}
 	judged := false
 	for i := range p.c.Steps {
 		step := &p.c.Steps[i]
 		p.uses(step, saved)
-		p.follow(step, states)
-		judged = judged || step.Kind == Expect || step.Kind == Closed
+		judged = judged || step.Kind == Expect || step.Kind == Closed || step.Kind == Every
+		if orders[step.Kind] == nil {
+			p.count(step, times)
+			p.follow(step, states)
+		}
+	}
+	p.acts(saved)
+	for name, state := range states {
+		if state == loaded {
+			p.wrong(1, `the load %q has no end: add "-- every %s --"`, name, name)
+		}
 	}
 	if !judged {
 		p.wrong(1, `the case has no expected part: add "-- expect --", or "-- closed --"`)
 	}
 }
 
+// count checks that every section speaks of a name's connections together.
+func (p *parser) count(step *Step, times map[string]int) {
+	if n := times[step.Conn]; n == 0 {
+		times[step.Conn] = step.Times
+	} else if n != step.Times {
+		p.wrong(step.Line, "%q names %d connections: write %s*%d in each of its sections", step.Conn, n, step.Conn, n)
+	}
+}
+
 // follow moves a step's connection on.
 func (p *parser) follow(step *Step, states map[string]connState) {
 	state := states[step.Conn]
+	switch {
+	case step.Kind == Load && state != unopened && state != ended:
+		p.wrong(step.Line, "load on connection %q, which is in use: give it a name of its own", step.Conn)
+		return
+	case step.Kind == Every && state != loaded, state == loaded && step.Kind != Every:
+		p.wrong(step.Line, "%s on connection %q: an every ends a load, and a load is ended by an every", step.Kind, step.Conn)
+		return
+	case step.Kind == Load:
+		states[step.Conn] = loaded
+		return
+	case step.Kind == Every:
+		states[step.Conn] = ended
+		return
+	}
 	switch step.Kind {
 	case Send:
 		p.followSend(step, state)
@@ -49,6 +83,7 @@ func (p *parser) follow(step *Step, states map[string]connState) {
 		states[step.Conn] = step.after(state)
 	case HalfClose:
 		states[step.Conn] = halfClosed
+	case Begins:
 	default:
 		states[step.Conn] = ended
 	}
@@ -57,8 +92,8 @@ func (p *parser) follow(step *Step, states map[string]connState) {
 		p.wrong(step.Line, "%s on connection %q, which nothing was sent to: %s", step.Kind, step.Conn, mistake.Nearest(step.Conn, open(states, step.Conn)))
 	case state == ended, state == cut && (step.Kind == Expect || step.Kind == HalfClose):
 		p.wrong(step.Line, "%s on connection %q, which has ended: send first", step.Kind, step.Conn)
-	case state == left && step.Kind != Close && step.Kind != Reset:
-		p.wrong(step.Line, "%s on connection %q after a partial expect, which leaves the rest unread: only close and reset can follow", step.Kind, step.Conn)
+	case state == left && step.Kind != Close && step.Kind != Reset && !step.Any:
+		p.wrong(step.Line, "%s on connection %q after a partial expect, which leaves the rest unread: only close, reset and closed any can follow", step.Kind, step.Conn)
 	}
 }
 

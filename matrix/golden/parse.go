@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/txtar"
@@ -114,13 +115,14 @@ func (p *parser) refuse(line int, err error) {
 // sectionKinds are the words that begin a section's name.
 var sectionKinds = map[string]Kind{
 	"send": Send, "expect": Expect, "closed": Closed, "close": Close, "reset": Reset, "half-close": HalfClose,
+	"begins": Begins, "load": Load, "every": Every, "tell": Tell, "ended": Ended, "pause": Pause,
 }
 
 // sectionOptions are the words that may end a section's name.
 var sectionOptions = map[string][]string{
 	"send":   {"raw", "more"},
 	"closed": {"any"},
-	"expect": {string(Partial), string(Truncated)},
+	"expect": {string(Partial), string(Truncated), "until"},
 	"or":     {string(Partial), string(Truncated)},
 }
 
@@ -139,9 +141,23 @@ func (p *parser) section(s section) {
 		p.wrong(s.line, "%q is no section: %s", words[0], mistake.Nearest(words[0], known))
 		return
 	}
-	if conn, ok := p.connection(s, words); ok {
-		p.step(s, Step{Kind: kind, Conn: conn, Line: s.line, Name: s.name, More: option == "more", Any: option == "any"}, option)
+	step := Step{Kind: kind, Line: s.line, Name: s.name, More: option == "more", Any: option == "any", Until: option == "until", Times: 1}
+	if order := orders[kind]; order != nil {
+		ok = order(p, s, words, &step)
+	} else {
+		step.Conn, step.Times, ok = p.connection(s, words)
 	}
+	if ok {
+		p.step(s, step, option)
+	}
+}
+
+// extent is how much an expect of this option speaks of.
+func extent(option string) Extent {
+	if option == "until" {
+		return Whole
+	}
+	return Extent(option)
 }
 
 // option takes the option off the end of a section's words.
@@ -157,18 +173,29 @@ func (p *parser) option(s section) (words []string, option string, ok bool) {
 	return words, option, true
 }
 
-func (p *parser) connection(s section, words []string) (string, bool) {
+// connection reads CONN or CONN*N.
+func (p *parser) connection(s section, words []string) (name string, times int, ok bool) {
 	switch {
 	case len(words) == 1:
-		return "main", true
+		return "main", 1, true
 	case len(words) > 2:
 		p.wrong(s.line, "%q has too many words: a connection's name, then an option%s", s.name, options(words[0], words[len(words)-1]))
-		return "", false
-	case !nameShape.MatchString(words[1]):
-		p.wrong(s.line, "%q is no name for a connection: letters, digits, - and _, a letter first", words[1])
-		return "", false
+		return "", 0, false
 	}
-	return words[1], true
+	name, count, several := strings.Cut(words[1], "*")
+	if !nameShape.MatchString(name) {
+		p.wrong(s.line, "%q is no name for a connection: letters, digits, - and _, a letter first", words[1])
+		return "", 0, false
+	}
+	if !several {
+		return name, 1, true
+	}
+	times, err := strconv.Atoi(count)
+	if err != nil || times < 2 || times > mostConnections {
+		p.wrong(s.line, "%q: the number of connections is from 2 to %d, not %q", words[1], mostConnections, count)
+		return "", 0, false
+	}
+	return name, times, true
 }
 
 // options names the options that a section has.
@@ -181,10 +208,10 @@ func options(kind, word string) string {
 
 func (p *parser) step(s section, step Step, option string) {
 	switch step.Kind {
-	case Send:
+	case Send, Load:
 		p.send(s, &step, option == "raw")
-	case Expect:
-		p.expect(s, &step, Extent(option))
+	case Expect, Every:
+		p.expect(s, &step, extent(option))
 	default:
 		if strings.TrimSpace(s.text) != "" {
 			p.wrong(s.line+1, "a %s section holds nothing", step.Kind)
@@ -236,8 +263,8 @@ func (p *parser) or(s section, words []string, extent Extent) {
 		return
 	}
 	n := len(p.c.Steps)
-	if n == 0 || p.c.Steps[n-1].Kind != Expect {
-		p.wrong(s.line, "an or section stands directly after an expect, or after another or")
+	if n == 0 || len(p.c.Steps[n-1].Golden) == 0 {
+		p.wrong(s.line, "an or section stands directly after an expect or an every, or after another or")
 		return
 	}
 	p.expect(s, &p.c.Steps[n-1], extent)

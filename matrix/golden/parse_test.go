@@ -85,6 +85,8 @@ func after11(text string) string { return minimal + text }
 
 func TestMistakes(t *testing.T) {
 	const send = "A title\n\n-- send --\nGET / HTTP/1.1\n\n"
+	const wired = "A title\ngolden: wire\n\n-- send --\nGET / HTTP/1.1\n\n-- expect --\n200 OK\n"
+	const load = "-- load a*3 --\nGET / HTTP/1.1\nConnection: close\n\n"
 	tests := map[string]struct{ file, want string }{
 		"no title":              {"\n" + minimal, "demo.txtar:1: the first line is the case's title"},
 		"key":                   {"T\nlevle: must\n" + send, `demo.txtar:2: "levle" is no key: did you mean "level"?`},
@@ -146,6 +148,22 @@ func TestMistakes(t *testing.T) {
 		"half hex":              {"T\n-- send --\nGET /\\x0 HTTP/1.1\n", `demo.txtar:3: \x is no escape`},
 		"last backslash":        {"T\n-- send --\nGET /\\\n", `demo.txtar:3: a \ that ends the section joins with nothing`},
 		"carriage return":       {"T\n-- send --\nGET / HTTP/1.1\r\n", `demo.txtar:3: a carriage return stands in the file`},
+		"tell what":             {after11("-- tell sotp --\n"), `demo.txtar:11: a server cannot be told "sotp"; did you mean "stop"?`},
+		"tell by the app":       {after11("-- tell stop --\n"), `demo.txtar:11: what comes of a tell is not the app's to say: write "golden: wire"`},
+		"no worker":             {wired + "-- tell kill-worker --\n", `demo.txtar:9: which worker? an expect saves its process number: \{save pid [0-9]+}`},
+		"ended untold":          {wired + "-- ended --\n", `demo.txtar:9: a server ends when it is told to: write "-- tell stop --" above`},
+		"ended how":             {wired + "-- tell stop --\n-- ended badly --\n", `demo.txtar:10: "ended badly": behind ended stands an exit code`},
+		"long pause":            {wired + "-- pause 1h --\n", `demo.txtar:9: "pause 1h" is not a pause of up to 5s`},
+		"text in pause":         {wired + "-- pause 1s --\nx\n", `demo.txtar:10: a pause section holds nothing`},
+		"one connection":        {wired + "-- send a*1 --\nGET / HTTP/1.1\n", `demo.txtar:9: "a*1": the number of connections is from 2 to 200, not "1"`},
+		"other count":           {wired + "-- send a*3 --\nGET / HTTP/1.1\n\n-- expect a*2 --\n200 OK\n", `demo.txtar:12: "a" names 3 connections: write a*3 in each of its sections`},
+		"load that stays":       {wired + "-- load a*3 --\nGET / HTTP/1.1\n\n-- every a*3 --\n200 OK\n", `demo.txtar:9: a load is one whole request that says Connection: close`},
+		"load without end":      {wired + load, `demo.txtar:1: the load "a" has no end: add "-- every a --"`},
+		"load on main":          {wired + strings.ReplaceAll(load, "a*3", "main"), `demo.txtar:9: load on connection "main", which is in use`},
+		"send to a load":        {wired + load + "-- send a*3 --\nGET / HTTP/1.1\n", `demo.txtar:13: send on connection "a": an every ends a load`},
+		"every of nothing":      {wired + "-- every --\n200 OK\n", `demo.txtar:9: every on connection "main": an every ends a load`},
+		"begins unopened":       {wired + "-- begins a --\n", `demo.txtar:9: begins on connection "a", which nothing was sent to`},
+		"closed after partial":  {send + "-- expect partial --\n200 OK\n-- closed --\n", `only close, reset and closed any can follow`},
 		"line after a join":     {"T\n-- send --\nGET /\\\n\\q HTTP/1.1\n", `demo.txtar:4: \q is no escape`},
 	}
 	for name, tt := range tests {

@@ -20,10 +20,15 @@ func TestReadme(t *testing.T) {
 		t.Errorf("the example has %d steps, and its first body is %q", len(c.Steps), text)
 	}
 	_, rest, _ = strings.Cut(rest, "```\n")
-	section, _, _ := strings.Cut(rest, "```\n")
+	section, rest, _ := strings.Cut(rest, "```\n")
 	c = parse(t, "T\n-- send --\nGET / HTTP/1.1\n\n"+section+"GET / HTTP/1.1\n\n")
 	if text, _ := plain(c.Steps[1].Golden[0].body); string(text) != "hello\n" {
 		t.Errorf("the body of the second example is %q", text)
+	}
+	_, rest, _ = strings.Cut(rest, "```\n")
+	telling, _, _ := strings.Cut(rest, "```\n")
+	if c = parse(t, telling); !c.Ends() || len(c.Steps) != 6 {
+		t.Errorf("the third example has %d steps, and tells the server %s", len(c.Steps), c.Tells())
 	}
 	for _, word := range promised() {
 		if !strings.Contains(readme, "| `"+word) {
