@@ -50,6 +50,9 @@ type Instance interface {
 	Log(ctx context.Context) ([]byte, error)
 	// Exec runs a command inside and returns what it printed; an exit code other than 0 is an error.
 	Exec(ctx context.Context, argv []string) ([]byte, error)
+	// Signal sends a signal, by its name ("SIGTERM"), to the process that the cell was started as.
+	// When it returns the process has been sent it; what it does about it shows later.
+	Signal(ctx context.Context, name string) error
 	// Remove ends and removes the cell. It may be called twice.
 	Remove(ctx context.Context) error
 }

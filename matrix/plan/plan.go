@@ -41,8 +41,18 @@ type Server struct {
 	Stop     string   // the signal that ends it
 	Behind   string   // the server that this one has something in front of; empty: none
 	Env      map[string]string
-	Setups   map[string]*Setup // other ways to set the server up, which cases ask for
+	Setups   map[string]*Setup     // other ways to set the server up, which cases ask for
+	Tell     map[golden.Verb]*Tell // how it is told what cases tell it, where server.yaml says so
 	Known    []*Known
+}
+
+// Tell is how a server is told something: by a signal, or by a command that is run beside it.
+type Tell struct {
+	Verb    golden.Verb
+	Signal  string   // to its first process; of kill-worker: to the worker
+	Command []string // instead of a signal
+	Cannot  string   // why the server cannot be told so; empty: it can
+	Line    int      // of its server.yaml; 0: it says nothing
 }
 
 // Setup is a way to set a server up that some cases ask for.

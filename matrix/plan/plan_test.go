@@ -275,6 +275,12 @@ func TestMistakes(t *testing.T) {
 		{"a set-up that can and cannot", server, goodServer + "setups:\n  many: {cannot: no, env: {A: b}}\n", []string{"server.yaml:5: set-up many has a command or env, and says that it cannot"}},
 		{"a set-up without {app}", server, goodServer + "setups:\n  many: {command: [x, y]}\n", []string{`server.yaml:5: command has no argument "{app}"`}},
 		{"a set-up with a bad name", server, goodServer + "setups: {Many: {cannot: x}}\n", []string{`server.yaml:4: "Many" is no name of a set-up`}},
+		{"told by nothing", server, goodServer + "tell:\n  reload: {}\n", []string{"server.yaml:5: tell.reload: give one of signal, command and cannot"}},
+		{"told in two ways", server, goodServer + "tell:\n  reload: {signal: SIGHUP, cannot: x}\n", []string{"server.yaml:5: tell.reload: give one of signal, command and cannot"}},
+		{"told what", server, goodServer + "tell:\n  relaod: {signal: SIGHUP}\n", []string{`server.yaml:5: unknown key "relaod" in tell; did you mean "reload"?`}},
+		{"told by no signal", server, goodServer + "tell:\n  reload: {signal: HUP}\n", []string{`server.yaml:5: signal cannot be "HUP"; there is SIGHUP, `}},
+		{"cannot stop", server, goodServer + "tell:\n  stop: {cannot: x}\n", []string{"server.yaml:5: tell.stop: every server can be told to stop"}},
+		{"a worker killed by a command", server, goodServer + "tell:\n  kill-worker: {command: [x]}\n", []string{"server.yaml:5: tell.kill-worker: the case knows the worker's process number"}},
 		{"bad folder", "servers/wsgi_/server.yaml", goodServer, []string{`servers/wsgi_/server.yaml:1: the folder's name "wsgi_" names images too`}},
 	}
 	for _, test := range tests {

@@ -67,25 +67,48 @@ func (p *Plan) checkSetups() error {
 	return errors.Join(mistakes...)
 }
 
-// Part is the cases of a cell that ask for the same set-up.
+// Part is the cases of a cell that share a container.
 type Part struct {
-	Setup *Setup // nil: the server as it is
-	Cases []int  // indices into the cell's cases
+	Setup  *Setup // nil: the server as it is
+	Told   bool   // it has one case, which tells the server something: nothing else can be asked of it then
+	Cannot string // why its cases cannot be played with this server; empty: they can
+	Cases  []int  // indices into the cell's cases
 }
 
-// Parts divides a cell by the set-ups that its cases ask for, the server as it is first. One
-// that the server.yaml does not name cannot be had.
+// Parts divides a cell by the set-ups that its cases ask for, the server as it is first. A case that
+// tells the server something has a container to itself. A set-up that the server.yaml does not name
+// cannot be had.
 func (c Cell) Parts() []Part {
 	var parts []Part
 	at := map[string]int{}
 	for _, name := range append([]string{""}, c.setups()...) {
 		at[name] = len(parts)
-		parts = append(parts, Part{Setup: c.Server.setup(name)})
+		parts = append(parts, c.part(name, nil))
 	}
 	for i, k := range c.Cases {
+		if verbs := k.Tells(); len(verbs) > 0 {
+			parts = append(parts, c.part(k.Setup, verbs))
+			parts[len(parts)-1].Cases = []int{i}
+			continue
+		}
 		parts[at[k.Setup]].Cases = append(parts[at[k.Setup]].Cases, i)
 	}
 	return slices.DeleteFunc(parts, func(p Part) bool { return len(p.Cases) == 0 })
+}
+
+// part is a container without its cases.
+func (c Cell) part(setup string, verbs []golden.Verb) Part {
+	p := Part{Setup: c.Server.setup(setup), Told: len(verbs) > 0}
+	if p.Setup != nil && p.Setup.Cannot != "" {
+		p.Cannot = fmt.Sprintf("the server cannot be set up as %s: %s", p.Setup.Name, p.Setup.Cannot)
+		return p
+	}
+	for _, verb := range verbs {
+		if t := c.Server.Told(verb); t.Cannot != "" {
+			p.Cannot = fmt.Sprintf("the server cannot be told to %s: %s", verb, t.Cannot)
+		}
+	}
+	return p
 }
 
 // setups are the names of those that the cell's cases ask for.

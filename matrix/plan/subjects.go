@@ -39,6 +39,7 @@ func loadServer(root, name string) (*Server, error) {
 		"behind":   r.behind(root, &s.Behind),
 		"env":      r.environment("env", &s.Env),
 		"setups":   r.setups(s),
+		"tell":     r.tells(s),
 		"known":    r.items("known", r.known(&s.Known)),
 	})
 	r.required(n, serverFile, "command", "port", "version")

@@ -167,11 +167,11 @@ func (b *trials) once(ctx context.Context, c plan.Cell, k *golden.Case) results.
 // play plays a case alone: skip where the cell cannot be had.
 func (b *trials) play(ctx context.Context, c plan.Cell, k *golden.Case) results.Outcome {
 	c.Cases = []*golden.Case{k}
-	setup := c.Parts()[0].Setup
-	if setup != nil && setup.Cannot != "" {
+	part := c.Parts()[0]
+	if part.Cannot != "" {
 		return results.Skip
 	}
-	spec, err := Spec(c, setup, b.opts.Images)
+	spec, err := Spec(c, part.Setup, b.opts.Images)
 	if err != nil {
 		return results.Skip
 	}
@@ -186,7 +186,7 @@ func (b *trials) play(ctx context.Context, c plan.Cell, k *golden.Case) results.
 	}()
 	limits := b.opts.Limits
 	limits.Evidence = 0
-	if o := Play(ctx, instance.Addr(), k, limits).Outcome; o == results.Pass || o == results.Fail {
+	if o := PlayWith(ctx, On(c.Server, instance), k, limits).Outcome; o == results.Pass || o == results.Fail {
 		return o
 	}
 	return results.Skip

@@ -55,7 +55,7 @@ func (j *job) part(ctx context.Context, p *plan.Part) {
 			j.out.Log = debug.Stack()
 		}
 	}()
-	if p.Setup != nil && p.Setup.Cannot != "" {
+	if p.Cannot != "" {
 		j.cannot(p)
 		return
 	}
@@ -73,11 +73,11 @@ func (j *job) part(ctx context.Context, p *plan.Part) {
 	}
 }
 
-// cannot notes that a server cannot be set up as cases ask for: an answer, and a known one.
+// cannot notes that a server cannot be set up, or told, as cases ask for: an answer, and a known one.
 func (j *job) cannot(p *plan.Part) {
 	for _, i := range p.Cases {
 		result := &j.out.Cases[i]
-		result.Outcome, result.Reason = results.Known, fmt.Sprintf("the server cannot be set up as %s: %s", p.Setup.Name, p.Setup.Cannot)
+		result.Outcome, result.Reason = results.Known, p.Cannot
 		j.tell(func(to Progress) { to.Case(j.out.Server, j.out.App, result) })
 	}
 }
@@ -114,9 +114,12 @@ func (j *job) converse(ctx context.Context, p *plan.Part) error {
 		defer close(read)
 		j.readVersions(ctx)
 	}()
+	if p.Told {
+		<-read // the server may not be there to ask when it has been told to stop
+	}
 	defer func() { <-read }() // bounded by Limits.Engine
 	j.cases(ctx, p)
-	if p.Setup == nil && j.cell.App.Contract != nil && len(j.cell.Cases) == len(j.cell.App.Cases) && j.lost == "" {
+	if p.Setup == nil && !p.Told && j.cell.App.Contract != nil && len(j.cell.Cases) == len(j.cell.App.Cases) && j.lost == "" {
 		bounded, cancel := context.WithTimeout(ctx, j.opts.Limits.Measure)
 		defer cancel()
 		if found := j.measure(bounded); bounded.Err() == nil {
@@ -167,7 +170,7 @@ func (j *job) one(ctx, bounded context.Context, c *golden.Case, result *results.
 	if j.cell.App.Contract == nil {
 		limits.Evidence = 0
 	}
-	played := Play(bounded, j.instance.Addr(), c, limits)
+	played := PlayWith(bounded, On(j.cell.Server, j.instance), c, limits)
 	played.File, played.Repro = file, repro
 	switch {
 	case played.Outcome <= results.Pass:
@@ -177,11 +180,11 @@ func (j *job) one(ctx, bounded context.Context, c *golden.Case, result *results.
 	case bounded.Err() != nil:
 		j.lost = fmt.Sprintf("the cell took longer than %v", j.opts.Limits.Cell)
 		played.Outcome, played.Reason = results.Error, j.lost
-	default:
+	case !c.Ends(): // a server that was told to end may have
 		j.autopsy(&played)
 	}
 	*result = played
-	if j.lost == "" { // no entry explains that a server dies
+	if j.lost == "" || len(c.Tells()) > 0 { // no entry explains that a server dies of a request
 		j.known(result)
 	}
 }

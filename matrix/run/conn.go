@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -63,10 +64,20 @@ func (c *conn) open() error {
 	}
 	tcp, err := c.dial()
 	if err != nil {
-		return fmt.Errorf("cannot connect: %w", err)
+		return fmt.Errorf("%w: %w", errConnect, err)
 	}
 	*c = conn{dial: c.dial, tcp: tcp, last: c.last}
 	return nil
+}
+
+var errConnect = errors.New("cannot connect")
+
+// absent says why there is no connection.
+func (c *conn) absent() string {
+	if c.note != "" {
+		return c.note
+	}
+	return "the server ended the connection with an earlier response"
 }
 
 func (c *conn) record(data []byte, step *golden.Step) {

@@ -41,11 +41,11 @@ func Floor(ctx context.Context, p *plan.Plan, e engine.Engine, opts Options) (ce
 	return cells, total
 }
 
-// bare starts, awaits and removes a cell's containers, one for each set-up.
+// bare starts, awaits and removes a cell's containers, one for each of its parts.
 func (j *job) bare(ctx context.Context) Bare {
 	b := Bare{Server: j.out.Server, App: j.out.App}
 	for _, part := range j.cell.Parts() {
-		if b.Err == nil && (part.Setup == nil || part.Setup.Cannot == "") {
+		if b.Err == nil && part.Cannot == "" {
 			j.container(ctx, part.Setup, &b)
 		}
 	}

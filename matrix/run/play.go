@@ -20,20 +20,25 @@ const lateTries = 3
 // Play holds one conversation with the server at addr and says how it went. Its outcome is
 // pass, fail, or error when the runner could not tell. It leaves no connection open.
 func Play(ctx context.Context, addr string, c *golden.Case, limits Limits) results.Case {
+	return PlayWith(ctx, addressed(addr), c, limits)
+}
+
+// PlayWith is Play with a server that can be told something.
+func PlayWith(ctx context.Context, target Target, c *golden.Case, limits Limits) results.Case {
 	for try := 1; ; try++ {
-		result, late := once(ctx, addr, c, limits)
-		if !late || try == lateTries {
+		result, late := once(ctx, target, c, limits)
+		if !late || try == lateTries || len(c.Tells()) > 0 {
 			return result
 		}
 	}
 }
 
 // once is one try; late: nothing differs but when bytes came.
-func once(ctx context.Context, addr string, c *golden.Case, limits Limits) (_ results.Case, late bool) {
+func once(ctx context.Context, target Target, c *golden.Case, limits Limits) (_ results.Case, late bool) {
 	started := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, limits.Case)
 	defer cancel()
-	p := newPlayer(bounded, addr, c, limits)
+	p := newPlayer(bounded, target, c, limits)
 	err := p.steps()
 	p.finish(err == nil)
 	result := p.result()
@@ -67,13 +72,15 @@ var errDiffers = errors.New("the conversation cannot go on")
 // player is one conversation under way.
 type player struct {
 	ctx    context.Context
-	addr   string
+	target Target
 	c      *golden.Case
 	limits Limits
 	vars   golden.Vars
 	conns  map[string]*conn
 	opened []*conn // in the order of their first use
 	heard  []*exchange
+	loads  map[string]*load
+	told   *golden.Step // what the server was told last; nil: nothing
 }
 
 // exchange is one expect, or one closed, and what came of it.
@@ -83,15 +90,16 @@ type exchange struct {
 	response    *wire.Response
 	differences []string
 	late        bool // all of them are about when bytes came
+	again       bool // the same as on a connection of the same name before: only a difference is worth keeping
 	diff        string
 }
 
-func newPlayer(ctx context.Context, addr string, c *golden.Case, limits Limits) *player {
+func newPlayer(ctx context.Context, target Target, c *golden.Case, limits Limits) *player {
 	if c.Timeout > 0 {
 		limits.Wait = c.Timeout
 		limits.Exchange = max(limits.Exchange, 2*c.Timeout)
 	}
-	return &player{ctx: ctx, addr: addr, c: c, limits: limits, vars: golden.Vars{}, conns: map[string]*conn{}}
+	return &player{ctx: ctx, target: target, c: c, limits: limits, vars: golden.Vars{}, conns: map[string]*conn{}, loads: map[string]*load{}}
 }
 
 func (p *player) steps() error {
@@ -107,23 +115,56 @@ func (p *player) steps() error {
 }
 
 func (p *player) step(step *golden.Step) error {
-	c := p.conn(step.Conn)
+	switch step.Kind {
+	case golden.Tell:
+		return p.tell(step)
+	case golden.Ended:
+		return p.ended(step)
+	case golden.Pause:
+		return p.pause(step.Pause)
+	case golden.Load:
+		return p.load(step)
+	case golden.Every:
+		return p.every(step)
+	}
+	for i := range step.Times {
+		before := len(p.heard)
+		if err := p.talk(p.conn(step.Conn, i), step); err != nil {
+			return err
+		}
+		for _, ex := range p.heard[before:] {
+			ex.again = i > 0
+		}
+	}
+	return nil
+}
+
+// talk does what a step says on one connection.
+func (p *player) talk(c *conn, step *golden.Step) error {
 	switch step.Kind {
 	case golden.Send:
 		return p.send(c, step)
 	case golden.Expect:
+		if step.Until {
+			return p.until(c, step)
+		}
 		return p.expect(c, step)
 	case golden.Closed:
 		return p.closed(c, step)
 	case golden.HalfClose:
 		return c.halfClose()
+	case golden.Begins:
+		return p.begins(c, step)
 	default:
 		return c.end(step.Kind == golden.Reset)
 	}
 }
 
-// conn is the connection of a name.
-func (p *player) conn(name string) *conn {
+// conn is the connection of a name, or one of those of that name.
+func (p *player) conn(name string, i int) *conn {
+	if i > 0 {
+		name = fmt.Sprintf("%s*%d", name, i) // no connection is named so in a file
+	}
 	if c, ok := p.conns[name]; ok {
 		return c
 	}
@@ -134,7 +175,7 @@ func (p *player) conn(name string) *conn {
 }
 
 func (p *player) dial() (*wire.Conn, error) {
-	return wire.Dial(p.ctx, p.addr, wire.Limits{
+	return wire.Dial(p.ctx, p.target.Addr(), wire.Limits{
 		Connect: p.limits.Connect, Wait: p.limits.Wait, Total: p.limits.Exchange, Record: p.limits.Record,
 	})
 }
@@ -145,7 +186,12 @@ func (p *player) send(c *conn, step *golden.Step) error {
 		p.cannot(step, err)
 		return errDiffers
 	}
-	return c.send(p.ctx, data, step)
+	err = c.send(p.ctx, data, step)
+	if p.told != nil && errors.Is(err, errConnect) {
+		c.note = err.Error() // what the server does then is what the case is about
+		return nil
+	}
+	return err
 }
 
 // cannot records a send that needs what an earlier response did not give.
@@ -161,7 +207,7 @@ func (p *player) expect(c *conn, step *golden.Step) error {
 	ex := &exchange{step: step, sent: c.sentFor(req)}
 	p.heard = append(p.heard, ex)
 	if c.tcp == nil {
-		ex.differences = []string{"the server ended the connection with an earlier response"}
+		ex.differences = []string{c.absent()}
 		return errDiffers
 	}
 	ex.response = p.receive(c, step, req)
@@ -202,6 +248,19 @@ func (p *player) judge(c *conn, ex *exchange, req golden.Request) {
 	}
 }
 
+// begins waits for the first byte of a response.
+func (p *player) begins(c *conn, step *golden.Step) error {
+	err := errors.New(c.absent())
+	if c.tcp != nil {
+		err = c.tcp.AwaitByte(p.ctx)
+	}
+	if err != nil {
+		p.cannot(step, err)
+		return errDiffers
+	}
+	return nil
+}
+
 func (p *player) closed(c *conn, step *golden.Step) error {
 	if c.tcp == nil {
 		return nil // it has been seen to end
@@ -224,6 +283,9 @@ func (p *player) closed(c *conn, step *golden.Step) error {
 // finish closes every connection. Those on which everything was answered are listened to
 // once more, when the case went to its end.
 func (p *player) finish(whole bool) {
+	for _, l := range p.loads {
+		l.end()
+	}
 	for _, c := range p.opened {
 		if whole && c.quiet() {
 			if stray := c.tcp.Settle(p.ctx, p.limits.Settle); len(stray) > 0 {

@@ -716,3 +716,39 @@ func TestFloor(t *testing.T) {
 		t.Error("a server that ends has no error")
 	}
 }
+
+// TestToldServerMayEnd: a server that ends because it was told to has not died, and the other cases have
+// one of their own.
+func TestToldServerMayEnd(t *testing.T) {
+	p := checkout(t, "", "s")
+	file := filepath.Join(p.Root, "apps/app/cases/b.txtar")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Replace(string(text), "timeout:", "golden: wire\ntimeout:", 1) + "-- tell stop --\n-- ended 4 --\n"
+	if err := os.WriteFile(file, []byte(told), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = plan.Load(p.Root); err != nil {
+		t.Fatal(err)
+	}
+	plain := site(nil)
+	e := &enginetest.Engine{Servers: map[string]enginetest.Server{"s": func(c *enginetest.Cell) int {
+		done := make(chan int, 1)
+		go func() { done <- plain(c) }()
+		select {
+		case code := <-done:
+			return code
+		case name := <-c.Signals:
+			if name == "SIGTERM" {
+				return 4
+			}
+			return 5
+		}
+	}}}
+	out := start(t, t.Context(), p, e, options(p))
+	if got := outcomes(out); got != "s pass: a pass, b pass, c pass" || e.Started() != 2 {
+		t.Errorf("%s; %d containers; b: %s", got, e.Started(), out.Cells[0].Cases[1].Reason)
+	}
+}

@@ -120,6 +120,17 @@ func ignoreEnded(err error) error {
 	return err
 }
 
+// AwaitByte waits until something has come that was not received yet, and leaves it there. It
+// returns an error when nothing comes.
+func (c *Conn) AwaitByte(ctx context.Context) error {
+	cur := c.cursor(ctx)
+	defer cur.release()
+	if !cur.more() {
+		return errors.New(cur.stopped(c.limits))
+	}
+	return nil
+}
+
 // AwaitClose waits until the server closes. It returns what the server sent before, and an
 // error when it has not closed.
 func (c *Conn) AwaitClose(ctx context.Context) (stray []byte, err error) {

@@ -232,6 +232,23 @@ func TestServerThatEndsTellsHow(t *testing.T) {
 	}
 }
 
+func TestSignalReachesTheServer(t *testing.T) {
+	r := newRun(t, root)
+	cell := r.start(t)
+	if err := cell.Signal(t.Context(), "SIGNONE"); err == nil {
+		t.Error("no error for a signal that there is not")
+	}
+	if err := cell.Signal(t.Context(), "SIGKILL"); err != nil {
+		t.Fatal(err)
+	}
+	if state := awaitEnd(t, cell); state.ExitCode != 137 {
+		t.Errorf("state %+v, want the exit code of a process that was killed", state)
+	}
+	if err := cell.Signal(t.Context(), "SIGKILL"); err == nil {
+		t.Error("no error for a server that has ended")
+	}
+}
+
 func awaitEnd(t *testing.T, cell engine.Instance) engine.State {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {

@@ -100,6 +100,14 @@ func collect(ctx context.Context, stream io.Reader, closeStream func()) ([]byte,
 	return out.Bytes(), err
 }
 
+// Signal sends a signal to the container's first process.
+func (i *instance) Signal(ctx context.Context, name string) error {
+	if err := i.cli.ContainerKill(ctx, i.id, name); err != nil {
+		return fmt.Errorf("docker: %s to %.12s: %w", name, i.id, err)
+	}
+	return nil
+}
+
 // Remove ends and removes the cell. It kills: what a server does when it is told to stop
 // is a matter for a case, not for the clean-up.
 func (i *instance) Remove(ctx context.Context) error {

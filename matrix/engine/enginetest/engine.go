@@ -53,7 +53,7 @@ func (e *Engine) Start(ctx context.Context, spec engine.Spec) (engine.Instance, 
 	if err != nil {
 		return nil, err
 	}
-	c := &Cell{Spec: spec, Listener: listener, engine: e, addr: listener.Addr().String(), ended: make(chan struct{})}
+	c := &Cell{Spec: spec, Listener: listener, engine: e, addr: listener.Addr().String(), ended: make(chan struct{}), Signals: make(chan string, 16)}
 	c.Context, c.cancel = context.WithCancel(context.Background())
 	e.count(c, 1)
 	go c.run(serve)
@@ -108,6 +108,7 @@ type Cell struct {
 	Spec     engine.Spec
 	Listener net.Listener
 	Context  context.Context // ends when the cell is removed
+	Signals  chan string     // what the cell was sent; a server that does not look has not heard it
 
 	engine  *Engine
 	addr    string
@@ -164,6 +165,16 @@ func (c *Cell) Exec(_ context.Context, argv []string) ([]byte, error) {
 		return c.engine.Exec(c.Spec, argv)
 	}
 	return []byte("3.13.5\n" + c.Spec.Server + " 1.2.3\n"), nil
+}
+
+// Signal hands the server a signal.
+func (c *Cell) Signal(_ context.Context, name string) error {
+	select {
+	case c.Signals <- name:
+		return nil
+	case <-c.ended:
+		return errors.New("the server has ended")
+	}
 }
 
 // Remove ends the server and waits until it has returned.
