@@ -20,7 +20,7 @@ const (
 	Yes     Verdict = "yes"     // every case agrees
 	No      Verdict = "no"      // none does
 	Partly  Verdict = "partly"  // some do
-	Cannot  Verdict = "cannot"  // the server cannot be set up for any of them
+	Cannot  Verdict = "cannot"  // the server cannot be set up, or told, for any of them
 	Unknown Verdict = "unknown" // a case was not run, or could not be judged
 )
 
@@ -73,7 +73,7 @@ type Row struct {
 type Answer struct {
 	Verdict Verdict  `json:"verdict"`
 	Held    int      `json:"held"`             // cases that agree
-	Of      int      `json:"of"`               // without those that ask for what the server cannot be set up as
+	Of      int      `json:"of"`               // without those that ask for what the server cannot be set up as, or told
 	Broken  []string `json:"broken,omitempty"` // the cases that do not
 }
 

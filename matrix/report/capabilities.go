@@ -164,7 +164,7 @@ func viewAnswer(r *capability.Row, a *capability.Answer, server string) capabili
 	case capability.Partly:
 		v.Tone, v.Icon, v.Text = "known", "known", fmt.Sprintf("%d/%d", a.Held, a.Of)
 	case capability.Cannot:
-		v.Tone, v.Text, v.Label = "skip", "cannot", oneLine(server)+": cannot be set up so"
+		v.Tone, v.Text, v.Label = "skip", "cannot", oneLine(server)+": cannot be set up or told so"
 	default:
 		v.Tone, v.Icon = "skip", "skip"
 	}

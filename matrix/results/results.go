@@ -185,7 +185,7 @@ type Case struct {
 	Evidence  []Exchange  `json:"evidence,omitempty"`  // all of them, where the app has a contract
 }
 
-// Cannot tells that the server cannot be set up as the case asks: an answer, and no difference.
+// Cannot tells that the server cannot be set up, or told, as the case asks: an answer, and no difference.
 func (c *Case) Cannot() bool { return c.Outcome == Known && c.Known == nil }
 
 // Exchange is the bytes sent and the bytes that came back.
