@@ -7,13 +7,14 @@ should. Each module beside this one holds the routes of one part of the contract
 
 import environ_routes
 import input_routes
+import lifecycle_routes
 import record
 import response_routes
 import setup_routes
 import wire_routes
 
 ROUTES = {}
-for module in (environ_routes, input_routes, response_routes, setup_routes, wire_routes, record):
+for module in (environ_routes, input_routes, lifecycle_routes, response_routes, setup_routes, wire_routes, record):
     for path, route in module.ROUTES.items():
         assert path not in ROUTES, f"two routes for {path}"
         ROUTES[path] = route

@@ -210,6 +210,19 @@ WRONG = {
     "bodiless-with-body": "204 and 304 have the body that the application yields",
     "traceback-shown": "a 500 shows the traceback",
     "half-close-is-gone": "a client that has shut down its sending side gets no response",
+    # Life cycle
+    "stop-cuts": "told to stop, the server ends at once",
+    "stop-ignored": "the server does not listen to SIGTERM",
+    "stop-keeps-idle": "told to stop, the server waits for idle connections to end",
+    "stop-fails": "told to stop, the server ends with exit code 1",
+    "reload-cuts": "told to reload, the server kills its workers",
+    "reload-ignored": "told to reload, the server does nothing",
+    "worker-not-replaced": "a worker that has died is not replaced",
+    "worker-death-ends-server": "a worker's death ends the server",
+    "death-unseen": "the connections of a worker that has died stay open",
+    "recycle-cuts": "a worker that has served enough requests ends at once",
+    "recycle-never": "a worker that has served enough requests goes on",
+    "burst-dropped": "a connection beyond the tenth at a time is closed",
     "reset-ends-server": "one connection is served at a time, and one that breaks off ends the server",
 }
 

@@ -17,11 +17,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"wsgimatrix/matrix/engine"
 	"wsgimatrix/matrix/golden"
 	"wsgimatrix/matrix/results"
 	"wsgimatrix/matrix/run"
@@ -65,6 +67,10 @@ func TestRightServerPasses(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			c.Timeout = max(c.Timeout, patient)
+			s := s
+			if apart(c) {
+				s = start(t, "", mode(c)...)
+			}
 			if result := s.play(t, c); result.Outcome != results.Pass {
 				t.Error(shown(result))
 			}
@@ -99,8 +105,8 @@ func (s *server) playAll(t *testing.T, name string, all map[string]*golden.Case,
 			continue
 		}
 		on := s
-		if m.Dies && i > 0 {
-			on = start(t, name) // the one before has ended
+		if m.Dies && i > 0 || apart(c) {
+			on = start(t, name, mode(c)...) // the one before has ended, or is another's
 		}
 		slots <- struct{}{}
 		group.Go(func() {
@@ -111,6 +117,23 @@ func (s *server) playAll(t *testing.T, name string, all map[string]*golden.Case,
 		})
 	}
 }
+
+// apart tells whether a case needs a server of its own.
+func apart(c *golden.Case) bool { return len(c.Tells()) > 0 || c.Setup != "" }
+
+// mode are the options of the server that a case asks for.
+func mode(c *golden.Case) []string {
+	switch {
+	case c.Setup == recycled:
+		return []string{"--workers", "2", "--recycle", "20"}
+	case len(c.Tells()) > 0 && !c.Ends():
+		return []string{"--workers", "2"}
+	}
+	return nil
+}
+
+// recycled is the one set-up that the server has.
+const recycled = "recycled"
 
 // caught tells whether a case has seen that something is wrong.
 func caught(result results.Case, m mutation) bool {
@@ -158,7 +181,7 @@ func TestEachCaseCatchesSomething(t *testing.T) {
 	}
 }
 
-// cases are those of the probe that any server is asked, by name.
+// cases are those of the probe that this server can be asked, by name.
 func cases(t *testing.T) map[string]*golden.Case {
 	t.Helper()
 	loaded, err := golden.LoadDir("../cases")
@@ -167,7 +190,7 @@ func cases(t *testing.T) map[string]*golden.Case {
 	}
 	all := map[string]*golden.Case{}
 	for _, c := range loaded {
-		if c.Setup == "" {
+		if c.Setup == "" || c.Setup == recycled {
 			all[c.Name] = c
 		}
 	}
@@ -202,23 +225,56 @@ func served(t *testing.T) []string {
 }
 
 // server is a process of server.py.
-type server struct{ addr string }
+type server struct {
+	addr    string
+	process *os.Process
+	ended   chan struct{} // closed when it has
+	state   *os.ProcessState
+}
+
+func (s *server) Addr() string { return s.addr }
+
+// Tell tells it by a signal.
+func (s *server) Tell(_ context.Context, verb golden.Verb, worker string) error {
+	switch verb {
+	case golden.Stop:
+		return s.process.Signal(syscall.SIGTERM)
+	case golden.Reload:
+		return s.process.Signal(syscall.SIGHUP)
+	}
+	pid, err := strconv.Atoi(worker)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// State tells whether it has ended.
+func (s *server) State(context.Context) (engine.State, error) {
+	select {
+	case <-s.ended:
+		return engine.State{ExitCode: s.state.ExitCode()}, nil
+	default:
+		return engine.State{Running: true}, nil
+	}
+}
 
 // start starts a server with its own record (see record.py), and awaits its port.
-func start(t *testing.T, wrong string) *server {
+func start(t *testing.T, wrong string, mode ...string) *server {
 	t.Helper()
-	args := []string{"-B", "server.py"}
+	args := append([]string{"-B", "server.py"}, mode...)
 	if wrong != "" {
 		args = append(args, "--wrong", wrong)
 	}
 	log := &strings.Builder{}
+	s := &server{ended: make(chan struct{})}
 	cmd := exec.CommandContext(t.Context(), "python3", args...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH=..", "TMPDIR="+t.TempDir())
 	cmd.Stderr, cmd.WaitDelay = log, ending
 	t.Cleanup(func() { // registered before the process is there, and run before its folder is removed
 		if cmd.Process != nil {
 			_ = cmd.Process.Kill() // it may have ended
-			_ = cmd.Wait()         // with the signal that it was sent
+			<-s.ended
 		}
 		if t.Failed() {
 			t.Logf("the server's log ends with:\n%s", log.String()[max(0, log.Len()-4000):])
@@ -234,20 +290,27 @@ func start(t *testing.T, wrong string) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.process = cmd.Process
+	go func() {
+		defer close(s.ended)
+		_ = cmd.Wait() // with the signal that it was sent, or by itself
+		s.state = cmd.ProcessState
+	}()
 	unheard := time.AfterFunc(startup, func() { _ = cmd.Process.Kill() }) // which ends the reading below
 	defer unheard.Stop()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("the server does not say its port: %v", err)
 	}
-	return &server{addr: net.JoinHostPort("127.0.0.1", strings.TrimSpace(line))}
+	s.addr = net.JoinHostPort("127.0.0.1", strings.TrimSpace(line))
+	return s
 }
 
 func (s *server) play(t *testing.T, c *golden.Case) results.Case {
 	t.Helper()
 	limits := run.DefaultLimits()
 	limits.Wait, limits.Settle, limits.Evidence = time.Second, 100*time.Millisecond, 0
-	return run.Play(t.Context(), s.addr, c, limits)
+	return run.PlayWith(t.Context(), s, c, limits)
 }
 
 func shown(result results.Case) string {

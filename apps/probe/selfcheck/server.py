@@ -1,9 +1,12 @@
 """A small WSGI server that is right, or does one thing wrong: what the probe's cases are held against.
 
-    python3 server.py [--wrong NAME]     serves app:app on a free port of 127.0.0.1, which it prints
-    python3 server.py --list             prints what it can do wrong
+    python3 server.py [--wrong NAME] [--workers N [--recycle N]]
+                                 serves app:app on a free port of 127.0.0.1, which it prints
+    python3 server.py --list     prints what it can do wrong
 
-It is right in the choices of servers/README.md. It ends when its standard input does.
+It is right in the choices of servers/README.md. It ends when its standard input does, and after the
+requests under way on SIGTERM. With --workers it forks: SIGHUP replaces the workers, and --recycle each
+after so many requests.
 """
 
 import argparse
@@ -18,6 +21,7 @@ import time
 import bodies
 import environs
 import heads
+import lifecycle
 import mutations
 import responses
 from mutations import wrong
@@ -27,7 +31,10 @@ LINGER = 1.0  # and in which it may close its side after the server has
 
 
 class Connection:
-    def __init__(self, sock, peer, port, app):
+    def __init__(self, process, sock, peer, port, app):
+        self.process = process
+        self.idle = False  # between two requests
+        self.used = False  # it has had one
         self.sock = sock
         self.peer = peer
         self.port = port
@@ -51,6 +58,19 @@ class Connection:
         finally:
             self.close()
 
+    def end_idle(self):
+        """Lets nothing more come, if nothing has been asked for."""
+        if self.idle:
+            self.sock.shutdown(socket.SHUT_RD)
+
+    def await_request(self):
+        """Waits for a request's first byte. The first request may be on its way already: it is waited for in
+        any case."""
+        self.idle = self.used
+        if not (self.used and self.process.draining):
+            self.reader.peek(1)
+        self.idle, self.used = False, True
+
     def drop_buffer(self):
         self.reader.close()
         self.reader = self.sock.makefile("rb")
@@ -58,6 +78,7 @@ class Connection:
     def exchange(self):
         """One request and its response; tells whether the connection stays."""
         request = None
+        self.await_request()
         try:
             request = heads.read(self.reader)
             framed = bodies.framing(request)
@@ -72,7 +93,8 @@ class Connection:
             return False
         environ = environs.environ(request, stream, size, self.peer, self.port)
         keep = responses.Response(request, self.output).run(self.app, environ)
-        return keep and not wrong("closes-unsaid")
+        self.process.answered()
+        return keep and not wrong("closes-unsaid") and not self.process.draining
 
     def refuse(self, request, status):
         text = b"" if request and request.method == "HEAD" else f"{status}\n".encode()
@@ -143,17 +165,16 @@ class Stuck:
         return b""
 
 
-def accept(listener, app):
+def connector(listener, app):
+    """Makes connections of the listener's sockets."""
     port = listener.getsockname()[1]
-    while True:
-        sock, peer = listener.accept()
+
+    def connect(process, sock, peer):
         sock.settimeout(PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, peer, port, app)
-        if wrong("one-at-a-time") or wrong("reset-ends-server"):
-            connection.serve()
-        else:
-            threading.Thread(target=connection.serve, daemon=True).start()
+        return Connection(process, sock, peer, port, app)
+
+    return connect
 
 
 def end_with_stdin():
@@ -166,6 +187,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--wrong", metavar="NAME")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--workers", type=int, default=0, metavar="N")
+    parser.add_argument("--recycle", type=int, default=0, metavar="N")
     options = parser.parse_args()
     if options.list:
         print("\n".join(mutations.WRONG))
@@ -176,8 +199,14 @@ def main():
 
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listener.getsockname()[1], flush=True)
+
+    def process():
+        return lifecycle.Process(listener, connector(listener, app), options.recycle)
+
+    if options.workers:
+        lifecycle.Parent(process, options.workers).run()
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    accept(listener, app)
+    lifecycle.alone(process())
 
 
 if __name__ == "__main__":
