@@ -171,6 +171,8 @@ func (c *Chunked) stepTrailer(b byte) *Error {
 	switch {
 	case b == '\r':
 		c.state = trailerLF
+	case b == '\n':
+		return errBareLF
 	case classes[b]&classValue == 0:
 		return errFieldValue
 	}
