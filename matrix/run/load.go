@@ -31,7 +31,8 @@ type loaded struct {
 	err      error // why there is none
 }
 
-// load begins the clients. They end with an every, or when the case does.
+// load begins the clients, and returns when each has had something for an answer: whatever comes next
+// comes under load. They end with an every, or when the case does.
 func (p *player) load(step *golden.Step) error {
 	data, err := step.Bytes(p.vars)
 	if err != nil {
@@ -40,13 +41,18 @@ func (p *player) load(step *golden.Step) error {
 	going, stop := context.WithCancel(p.ctx)
 	l := &load{step: step, request: golden.ReadRequests(data)[0], stop: stop, quick: map[int]int{}}
 	p.loads[step.Conn] = l
+	var begun sync.WaitGroup
+	begun.Add(step.Times)
 	for i := range step.Times {
 		l.clients.Go(func() {
-			for n := 0; n < mostLoaded && going.Err() == nil; n++ {
+			l.note(i, p.ask(data, l.request)) // bounded by the limits of a wait
+			begun.Done()
+			for n := 1; n < mostLoaded && going.Err() == nil; n++ {
 				l.note(i, p.ask(data, l.request))
 			}
 		})
 	}
+	begun.Wait()
 	return nil
 }
 
