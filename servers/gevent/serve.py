@@ -15,6 +15,8 @@ import gevent
 from gevent import socket
 from gevent.pywsgi import WSGIServer
 
+GRACE = 5  # seconds for the requests in flight, and for idle connections too
+
 
 def load(spec):
     module, _, name = spec.partition(":")
@@ -34,19 +36,19 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("app", metavar="module:callable")
     parser.add_argument("--unix", metavar="PATH", help="listen on a Unix socket")
-    parser.add_argument("--connections", metavar="NUMBER", type=int, help="the most at once")
+    parser.add_argument("--connections", metavar="NUMBER", type=int, default=1000, help="the most at once")
     return parser.parse_args()
 
 
 def main():
     given = options()
     listener = unix_listener(given.unix) if given.unix else ("0.0.0.0", 8000)
-    # No access log: say in the log what went wrong, not what went well.
-    server = WSGIServer(listener, load(given.app), spawn=given.connections or "default", log=None)
-    # Stopped so, it gives the requests in flight 10 s to end.
+    # A number makes a pool of greenlets, and only a pool is waited for at the end. No access log:
+    # say in the log what went wrong, not what went well.
+    server = WSGIServer(listener, load(given.app), spawn=given.connections, log=None)
     for number in signal.SIGTERM, signal.SIGINT:
-        gevent.signal_handler(number, server.stop, 10)
-    server.serve_forever()
+        gevent.signal_handler(number, server.close)
+    server.serve_forever(stop_timeout=GRACE)
 
 
 if __name__ == "__main__":
