@@ -275,6 +275,7 @@ func TestMistakes(t *testing.T) {
 		{"a set-up that can and cannot", server, goodServer + "setups:\n  many: {cannot: no, env: {A: b}}\n", []string{"server.yaml:5: set-up many has a command or env, and says that it cannot"}},
 		{"a set-up without {app}", server, goodServer + "setups:\n  many: {command: [x, y]}\n", []string{`server.yaml:5: command has no argument "{app}"`}},
 		{"a set-up with a bad name", server, goodServer + "setups: {Many: {cannot: x}}\n", []string{`server.yaml:4: "Many" is no name of a set-up`}},
+		{"a set-up that every server has", server, goodServer + "setups: {alone: {cannot: x}}\n", []string{"server.yaml:4: set-up alone is every server as it is: delete it"}},
 		{"bad folder", "servers/wsgi_/server.yaml", goodServer, []string{`servers/wsgi_/server.yaml:1: the folder's name "wsgi_" names images too`}},
 	}
 	for _, test := range tests {

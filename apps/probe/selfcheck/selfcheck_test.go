@@ -23,6 +23,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"wsgimatrix/matrix/golden"
+	"wsgimatrix/matrix/plan"
 	"wsgimatrix/matrix/results"
 	"wsgimatrix/matrix/run"
 )
@@ -167,7 +168,7 @@ func cases(t *testing.T) map[string]*golden.Case {
 	}
 	all := map[string]*golden.Case{}
 	for _, c := range loaded {
-		if c.Setup == "" {
+		if c.Setup == "" || c.Setup == plan.Alone {
 			all[c.Name] = c
 		}
 	}
