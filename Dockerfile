@@ -58,12 +58,14 @@ USER 65534:65534
 
 
 FROM python AS toolchain
-COPY ci/image/backports.py /usr/local/lib/wsgi-matrix/
-RUN python3 /usr/local/lib/wsgi-matrix/backports.py \
+COPY ci/image/suites.py /usr/local/lib/wsgi-matrix/
+# Bookworm's Python is there to run our servers with the oldest one that they are built for.
+RUN python3 /usr/local/lib/wsgi-matrix/suites.py trixie-backports bookworm \
  && export DEBIAN_FRONTEND=noninteractive \
  && apt-get update -q \
  && apt-get install -y -q --no-install-recommends gcc libc6-dev pkgconf python3-dev wrk \
  && apt-get install -y -q --no-install-recommends -t trixie-backports golang-go \
+ && apt-get install -y -q --no-install-recommends python3.11-minimal libpython3.11-stdlib \
  && apt-get clean
 
 

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Everything that has to pass, the end-to-end tests on real containers included. Installs what it
-# needs. The last lines are those of `go test`.
+# needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=0
 
 fuzztime=${FUZZTIME:-3s} # for each target
+failed=0
 
 # Whatever ends this ends what it has in the background, with all that it has started: each job is
 # a process group of its own.
@@ -38,10 +39,13 @@ linter=$!
 
 # The servers' tests wait more than they compute, so they run beside what follows.
 step "servers, in the toolchain image, in the background"
+go build -trimpath -o bin/matrix ./matrix
+go test -c -tags toolchain -o bin/process.test ./matrix/engine/process
 {
     set +m # what this starts belongs to its group
     go run ./ci/toolchain go vet -tags toolchain ./servers/...
     go run ./ci/toolchain go test -race -tags toolchain -shuffle=on -timeout 20m ./servers/...
+    go run ./ci/toolchain ci/process.sh
 } > bin/servers-test.log 2>&1 &
 servers=$!
 
@@ -54,10 +58,6 @@ step "lint"
 wait "$linter" || { cat bin/lint-install.log; exit 1; }
 ci/lint.sh
 
-step "servers, in the toolchain image: vet, race detector"
-wait "$servers" || { cat bin/servers-test.log; exit 1; }
-cat bin/servers-test.log
-
 # The race detector needs a C compiler, which nothing else on this side does.
 race=()
 if command -v gcc > /dev/null; then
@@ -65,4 +65,9 @@ if command -v gcc > /dev/null; then
     race=(-race)
 fi
 step "everything else, on real containers ${race[*]}"
-go test "${race[@]}" -shuffle=on -timeout 30m ./apps/... ./ci/... ./docs/... ./matrix/...
+go test "${race[@]}" -shuffle=on -timeout 30m ./apps/... ./ci/... ./docs/... ./matrix/... || failed=1
+
+step "servers, in the toolchain image: vet, race detector, and as processes"
+wait "$servers" || failed=1
+cat bin/servers-test.log
+exit "$failed"

@@ -18,6 +18,7 @@ import (
 type runFlags struct {
 	selection
 	where
+	engine   engineFlags
 	jobs     int
 	failFast bool
 	began    time.Time // for how long it all took
@@ -34,6 +35,7 @@ func (t *tool) runCommand() *cobra.Command {
 	}
 	f.selection.flags(c, true)
 	f.where.flags(c)
+	f.engine.flags(c)
 	jobsFlag(c, &f.jobs)
 	c.Flags().BoolVar(&f.failFast, "fail-fast", false, "stop at the first difference or error")
 	c.Flags().BoolVar(&f.refresh, "refresh", false, "build anew, with the newest Debian packages of the mirror")
@@ -57,6 +59,9 @@ func (t *tool) runCells(ctx context.Context, f runFlags) error {
 	}
 	f.began = time.Now()
 	p, err := t.load(f.selection)
+	if err == nil {
+		p, err = t.choose(f.engine, p)
+	}
 	if err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func (w *workspace) cells(ctx context.Context, p *plan.Plan, images run.Images, 
 	}
 	w.console.say("%s, %s, %d at once", plural(watch.cells, "cell"), plural(watch.cases, "case"), f.jobs)
 	return run.Run(ctx, p, w, run.Options{
-		ID: w.id, Command: command, Images: images, Jobs: f.jobs, FailFast: f.failFast, Progress: watch,
+		ID: w.id, Command: command, Images: images, Flags: f.engine.words(), Jobs: f.jobs, FailFast: f.failFast, Progress: watch,
 	})
 }
 

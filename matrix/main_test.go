@@ -98,15 +98,15 @@ func (b *inprocessBackend) Clean(context.Context, *plan.Plan) (string, error) {
 	return cleaned(0, 0, 0, 0), nil
 }
 
-// process is a command's standard streams.
-type process struct {
+// streams is a command's standard streams.
+type streams struct {
 	io.Reader
 	io.WriteCloser
 	cmd *exec.Cmd
 }
 
-func (p process) Close() error {
-	return errors.Join(p.WriteCloser.Close(), p.cmd.Wait())
+func (s streams) Close() error {
+	return errors.Join(s.WriteCloser.Close(), s.cmd.Wait())
 }
 
 func (b *inprocessBackend) Harness(ctx context.Context, image string, argv []string, _ map[string]string, stderr io.Writer) (io.ReadWriteCloser, error) {
@@ -120,7 +120,7 @@ func (b *inprocessBackend) Harness(ctx context.Context, image string, argv []str
 	if err != nil {
 		return nil, err
 	}
-	return process{out, in, cmd}, cmd.Start()
+	return streams{out, in, cmd}, cmd.Start()
 }
 
 // appPy is an app that agrees with the servers above.

@@ -61,7 +61,7 @@ func run(ctx context.Context, argv []string) (int, error) {
 		Argv:   argv,
 		Dir:    "/src",
 		Binds:  []string{root + ":/src:ro", cache + ":/cache"},
-		Env:    map[string]string{"GOCACHE": "/cache", "HOME": "/tmp", "GOFLAGS": "-trimpath -buildvcs=false"},
+		Env:    map[string]string{"GOCACHE": "/cache", "HOME": "/tmp", "XDG_CACHE_HOME": "/cache/home", "GOFLAGS": "-trimpath -buildvcs=false"},
 		User:   fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()), // who owns the cache
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,

@@ -40,9 +40,15 @@ type State struct {
 	OOM      bool
 }
 
+// Watched is an instance whose server is watched by more than its clients: by a sanitizer.
+type Watched interface {
+	// Faults is an error when something was wrong. It is asked when the cell has been removed.
+	Faults() error
+}
+
 // Instance is one started cell.
 type Instance interface {
-	// Addr is host:port on the loopback, from where the server is reached.
+	// Addr is host:port on the loopback, or unix:PATH: where the server is reached.
 	Addr() string
 	// State asks the engine whether the cell still runs.
 	State(ctx context.Context) (State, error)

@@ -29,6 +29,7 @@ type Case struct {
 	Timeout  time.Duration // zero: the case names none
 	Golden   Mode
 	Setup    string // how the server has to be set up; empty: as for every case
+	Socket   string // what it has to listen on: SocketTCP; empty: whatever it is
 	Validate string // why wsgiref.validate is off; empty: it is on
 	Steps    []Step
 

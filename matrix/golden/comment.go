@@ -21,6 +21,7 @@ var keys = map[string]func(p *parser, line int, value string){
 	"clause":   (*parser).clause,
 	"link":     (*parser).link,
 	"setup":    (*parser).setup,
+	"socket":   (*parser).socket,
 	"timeout":  (*parser).timeout,
 	"golden":   (*parser).golden,
 	"validate": (*parser).validate,
@@ -90,6 +91,16 @@ func (p *parser) setup(line int, value string) {
 		p.wrong(line, "%q is no name of a set-up: lower-case letters, digits and dashes", value)
 	}
 	p.c.Setup = value
+}
+
+// SocketTCP is a case's socket: it makes no sense where the server listens on a Unix socket.
+const SocketTCP = "tcp"
+
+func (p *parser) socket(line int, value string) {
+	if value != SocketTCP {
+		p.wrong(line, "%q is no socket: write %q, or leave the key out", value, SocketTCP)
+	}
+	p.c.Socket = value
 }
 
 func (p *parser) link(line int, value string) {

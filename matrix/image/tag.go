@@ -49,10 +49,10 @@ func (t Target) uses(file string, models map[string]bool) bool {
 	switch {
 	case file == "Dockerfile":
 		return true
-	case t.needsGo() && (file == backports || isSource(file, models)):
+	case t.needsGo() && (file == suites || isSource(file, models)):
 		return true
 	case t.Kind == Toolchain:
-		return file == backports
+		return file == suites
 	case t.Kind == Server && within("servers/"+t.Name, file):
 		return true
 	case t.Kind == App && within("apps/"+t.Name, file):
@@ -61,8 +61,8 @@ func (t Target) uses(file string, models map[string]bool) bool {
 	return t.Kind != build && within("ci/image", file)
 }
 
-// backports is the one script that the toolchain uses.
-const backports = "ci/image/backports.py"
+// suites is the one script that the toolchain uses.
+const suites = "ci/image/suites.py"
 
 // needsGo tells whether the target holds what the Go build has made.
 func (t Target) needsGo() bool {

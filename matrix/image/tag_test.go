@@ -100,7 +100,7 @@ func TestChangeRebuildsWhatDependsOnIt(t *testing.T) {
 	for path, want := range map[string][]string{
 		"Dockerfile":                       all,
 		"ci/image/bake_server.py":          {"bare", "base", "flask", "gunicorn", "iterative", "prefork", "waitress"},
-		"ci/image/backports.py":            all,
+		"ci/image/suites.py":               all,
 		"go.mod":                           {"build", "iterative", "prefork"},
 		"servers/prefork/main.go":          {"build", "iterative", "prefork"},
 		"servers/prefork/server.yaml":      {"prefork"},

@@ -13,8 +13,9 @@ import (
 // Known is a divergence that a server.yaml declares.
 type Known struct {
 	results.Divergence
-	File string
-	Line int
+	Sometimes bool // it is a race: the case may pass
+	File      string
+	Line      int
 }
 
 // At is where the entry stands.
@@ -35,6 +36,8 @@ func (r *reader) known(into *[]*Known) func(*yaml.Node) {
 			"clause": r.text("clause", &k.Clause),
 			"link":   r.text("link", &k.Link),
 			"until":  r.date("until", &k.Until),
+
+			"sometimes": r.truth("sometimes", &k.Sometimes),
 		})
 		r.required(n, "a known divergence", "case", "reason", "link", "until")
 		r.casePattern(n.Line, k.Case)

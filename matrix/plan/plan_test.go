@@ -257,6 +257,7 @@ func TestMistakes(t *testing.T) {
 		{"no reason", server, goodServer + "known:\n- case: \"*/x\"\n  until: 2027-01-01\n", []string{`server.yaml:5: a known divergence has no "reason"`}},
 		{"pattern without app", server, goodServer + "known:\n- {case: hello, reason: x, link: y, until: 2027-01-01}\n", []string{`server.yaml:5: case "hello" is not of the form APP/CASE`}},
 		{"unknown key of known", server, goodServer + "known:\n- {case: a/b, reason: x, link: y, until: 2027-01-01, untill: x}\n", []string{`server.yaml:5: unknown key "untill" in a known divergence; did you mean "until"?`}},
+		{"sometimes perhaps", server, goodServer + "known:\n- {case: a/b, reason: x, link: y, until: 2027-01-01, sometimes: maybe}\n", []string{`server.yaml:5: sometimes must be true or false, not the text "maybe"`}},
 		{"known is a mapping", server, goodServer + "known: {a: b}\n", []string{"server.yaml:4: known must be a list, not a mapping"}},
 
 		{"bad callable", app, "title: x\ncallable: app\n", []string{`apps/bare/app.yaml:1: callable "app" is not of the form module:callable`}},
@@ -275,6 +276,7 @@ func TestMistakes(t *testing.T) {
 		{"a set-up that can and cannot", server, goodServer + "setups:\n  many: {cannot: no, env: {A: b}}\n", []string{"server.yaml:5: set-up many has a command or env, and says that it cannot"}},
 		{"a set-up without {app}", server, goodServer + "setups:\n  many: {command: [x, y]}\n", []string{`server.yaml:5: command has no argument "{app}"`}},
 		{"a set-up with a bad name", server, goodServer + "setups: {Many: {cannot: x}}\n", []string{`server.yaml:4: "Many" is no name of a set-up`}},
+		{"a set-up that every server has", server, goodServer + "setups: {alone: {cannot: x}}\n", []string{"server.yaml:4: set-up alone is every server as it is: delete it"}},
 		{"told by nothing", server, goodServer + "tell:\n  reload: {}\n", []string{"server.yaml:5: tell.reload: give one of signal, command and cannot"}},
 		{"told in two ways", server, goodServer + "tell:\n  reload: {signal: SIGHUP, cannot: x}\n", []string{"server.yaml:5: tell.reload: give one of signal, command and cannot"}},
 		{"told what", server, goodServer + "tell:\n  relaod: {signal: SIGHUP}\n", []string{`server.yaml:5: unknown key "relaod" in tell; did you mean "reload"?`}},

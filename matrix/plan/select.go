@@ -24,16 +24,42 @@ func (p *Plan) Select(f Filter) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nothing selected: %w", err)
 	}
-	s := &Plan{Root: p.Root, Cells: cells, Excluded: p.Excluded, whole: p.Whole()}
+	s := &Plan{Root: p.Root, Excluded: p.Excluded, whole: p.Whole()}
 	for _, c := range cells {
-		if !slices.Contains(s.Servers, c.Server) {
-			s.Servers = append(s.Servers, c.Server)
-		}
-		if !slices.Contains(s.Apps, c.App) {
-			s.Apps = append(s.Apps, c.App)
-		}
+		s.add(c)
 	}
 	return s, nil
+}
+
+// Only keeps the cells and cases that an engine can run. Nothing left is an error, and why says what
+// the engine asks for.
+func (p *Plan) Only(keep func(*Server, *App, *golden.Case) bool, why string) (*Plan, error) {
+	s := &Plan{Root: p.Root, Excluded: p.Excluded, whole: p.Whole()}
+	for _, c := range p.Cells {
+		var cases []*golden.Case
+		for _, k := range c.Cases {
+			if keep(c.Server, c.App, k) {
+				cases = append(cases, k)
+			}
+		}
+		if len(cases) > 0 {
+			s.add(Cell{c.Server, c.App, cases})
+		}
+	}
+	if len(s.Cells) == 0 {
+		return nil, fmt.Errorf("nothing selected: %s", why)
+	}
+	return s, nil
+}
+
+func (p *Plan) add(c Cell) {
+	p.Cells = append(p.Cells, c)
+	if !slices.Contains(p.Servers, c.Server) {
+		p.Servers = append(p.Servers, c.Server)
+	}
+	if !slices.Contains(p.Apps, c.App) {
+		p.Apps = append(p.Apps, c.App)
+	}
 }
 
 func (p *Plan) cells(f Filter) ([]Cell, error) {

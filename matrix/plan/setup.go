@@ -12,6 +12,10 @@ import (
 	"wsgimatrix/matrix/mistake"
 )
 
+// Alone is the set-up of cases that may leave a server unwell: the server as it is, in another
+// container than the cases after them.
+const Alone = "alone"
+
 // setups reads the set-ups of a server, by name.
 func (r *reader) setups(s *Server) func(*yaml.Node) {
 	return func(n *yaml.Node) {
@@ -21,6 +25,9 @@ func (r *reader) setups(s *Server) func(*yaml.Node) {
 			key := n.Content[i]
 			if !golden.SetupName.MatchString(key.Value) {
 				r.wrong(key.Line, "%q is no name of a set-up: lower-case letters, digits and dashes", key.Value)
+			}
+			if key.Value == Alone {
+				r.wrong(key.Line, "set-up %s is every server as it is: delete it", Alone)
 			}
 			f[key.Value] = func(v *yaml.Node) { s.Setups[key.Value] = r.setup(key, v) }
 		}
@@ -123,8 +130,11 @@ func (c Cell) setups() []string {
 }
 
 func (s *Server) setup(name string) *Setup {
-	if name == "" {
+	switch name {
+	case "":
 		return nil
+	case Alone:
+		return &Setup{Name: name}
 	}
 	if found := s.Setups[name]; found != nil {
 		return found

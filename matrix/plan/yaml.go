@@ -163,6 +163,15 @@ func (r *reader) number(key string, into *int, least, most int) func(*yaml.Node)
 	}
 }
 
+// truth reads true or false.
+func (r *reader) truth(key string, into *bool) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(into) != nil {
+			r.wrong(n.Line, "%s must be true or false, not %s", key, kind(n))
+		}
+	}
+}
+
 // choice reads one of several words.
 func (r *reader) choice(key string, into *string, words ...string) func(*yaml.Node) {
 	return func(n *yaml.Node) {

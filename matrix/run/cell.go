@@ -63,6 +63,7 @@ func (j *job) part(ctx context.Context, p *plan.Part) {
 		j.fail(ctx, p, err)
 		return
 	}
+	defer j.faults(p) // the last thing, when the cell is gone
 	defer j.remove(ctx)
 	j.lost = ""
 	if err := j.converse(ctx, p); err != nil {
@@ -217,10 +218,10 @@ func epitaph(s engine.State) string {
 }
 
 // known weighs a result against the server's known divergences. They hold strictly: each
-// case that an entry names has to differ.
+// case that an entry names has to differ, unless the entry says that it does so sometimes.
 func (j *job) known(result *results.Case) {
 	k := j.cell.Known(result.Name)
-	if k == nil {
+	if k == nil || k.Sometimes && result.Outcome == results.Pass {
 		return
 	}
 	switch result.Outcome {
@@ -277,6 +278,20 @@ func (j *job) remove(ctx context.Context) {
 	if err := j.removal(); err != nil && ctx.Err() == nil {
 		j.out.Outcome.Raise(results.Error)
 		j.out.Reason = strings.TrimPrefix(j.out.Reason+"; "+err.Error(), "; ")
+	}
+}
+
+// faults makes what a sanitizer has seen a failure of the cell, for which no entry is an excuse.
+func (j *job) faults(p *plan.Part) {
+	watched, ok := j.instance.(engine.Watched)
+	if !ok {
+		return
+	}
+	if err := watched.Faults(); err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		j.out.Outcome.Raise(results.Fail)
+		j.out.Reason = strings.TrimPrefix(j.out.Reason+"; the server is at fault: "+first, "; ")
+		j.log(p)
 	}
 }
 

@@ -33,7 +33,8 @@ type Options struct {
 	ID       string
 	Command  []string // the command line, for the results
 	Images   Images
-	Jobs     int // cells at once; 0: DefaultJobs
+	Flags    []string // of the command that repeats a cell
+	Jobs     int      // cells at once; 0: DefaultJobs
 	FailFast bool
 	Limits   Limits    // zero: DefaultLimits
 	Progress Progress  // nil: nobody looks on
@@ -162,19 +163,20 @@ func (r *runner) outlive(ctx context.Context) func() {
 
 // skipped is a cell before anything has happened to it.
 func (r *runner) skipped(c plan.Cell) results.Cell {
-	out := results.Cell{Server: c.Server.Name, App: c.App.Name, Repro: repro(c, "")}
+	out := results.Cell{Server: c.Server.Name, App: c.App.Name, Repro: r.repro(c, "")}
 	for _, k := range c.Cases {
 		out.Cases = append(out.Cases, results.Case{
 			Name: k.Name, Title: k.Title, Level: k.Level, Clauses: k.Clauses, Link: k.Link,
-			File: r.relative(k.File), Repro: repro(c, k.Name),
+			File: r.relative(k.File), Repro: r.repro(c, k.Name),
 		})
 	}
 	return out
 }
 
 // repro is the command that repeats a cell, or a case of it.
-func repro(c plan.Cell, name string) string {
-	words := []string{"bin/matrix run --server", quote(c.Server.Name), "--app", quote(c.App.Name)}
+func (r *runner) repro(c plan.Cell, name string) string {
+	words := append([]string{"bin/matrix run"}, r.opts.Flags...)
+	words = append(words, "--server", quote(c.Server.Name), "--app", quote(c.App.Name))
 	if name != "" {
 		words = append(words, "--case", quote(name))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -130,6 +131,23 @@ func TestSetups(t *testing.T) {
 				t.Errorf("containers: %+v", specs)
 			}
 		})
+	}
+}
+
+// A case that is to be alone gets the server as it is, in a container of its own.
+func TestAlone(t *testing.T) {
+	p := asksFor(t, checkout(t, "", "s"), "b", plan.Alone, "")
+	var specs []engine.Spec
+	plain := site(nil)
+	e := &enginetest.Engine{Servers: map[string]enginetest.Server{"s": func(c *enginetest.Cell) int {
+		specs = append(specs, c.Spec) // one after the other
+		return plain(c)
+	}}}
+	if got := outcomes(start(t, t.Context(), p, e, options(p))); got != "s pass: a pass, b pass, c pass" {
+		t.Error(got)
+	}
+	if len(specs) != 2 || specs[1].Command != nil || !maps.Equal(specs[0].Env, specs[1].Env) {
+		t.Errorf("containers: %+v", specs)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -23,28 +24,41 @@ type Limits struct {
 	Record  int           // bytes of one response that are recorded
 }
 
-// Conn is one TCP connection to a server. It is used by one goroutine at a time; another,
+// stream is a connection of either kind.
+type stream interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// Conn is one connection to a server. It is used by one goroutine at a time; another,
 // its own, reads ahead, so that times of arrival are true and a large send cannot
 // deadlock with a large response.
 type Conn struct {
-	tcp    *net.TCPConn
+	stream stream
 	limits Limits
 	in     *inbox
 }
 
-// Dial opens a connection.
+// unixPrefix begins the address of a Unix socket.
+const unixPrefix = "unix:"
+
+// Dial opens a connection to host:port or unix:PATH.
 func Dial(ctx context.Context, addr string, limits Limits) (*Conn, error) {
 	dialer := net.Dialer{Timeout: limits.Connect}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	network := "tcp"
+	if path, ok := strings.CutPrefix(addr, unixPrefix); ok {
+		network, addr = "unix", path
+	}
+	conn, err := dialer.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	tcp, ok := conn.(*net.TCPConn)
+	both, ok := conn.(stream)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("wire: %s is not TCP", addr), conn.Close())
+		return nil, errors.Join(fmt.Errorf("wire: a connection to %s cannot be closed on one side", addr), conn.Close())
 	}
-	c := &Conn{tcp: tcp, limits: limits, in: newInbox(limits.Record)}
-	go c.in.fill(tcp)
+	c := &Conn{stream: both, limits: limits, in: newInbox(limits.Record)}
+	go c.in.fill(both)
 	return c, nil
 }
 
@@ -56,14 +70,14 @@ const chunk = 64 << 10
 func (c *Conn) Send(ctx context.Context, data []byte) error {
 	c.in.open(true) // a server may not read on before what it sends is read
 	defer c.in.open(false)
-	stop := context.AfterFunc(ctx, func() { _ = c.tcp.SetWriteDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = c.stream.SetWriteDeadline(time.Now()) })
 	defer stop()
 	end := time.Now().Add(c.limits.Total)
 	for sent := 0; sent < len(data); {
 		if err := c.room(ctx, end); err != nil {
 			return err
 		}
-		n, err := c.tcp.Write(data[sent:min(sent+chunk, len(data))])
+		n, err := c.stream.Write(data[sent:min(sent+chunk, len(data))])
 		sent += n
 		if err != nil {
 			return c.sendError(ctx, err, sent, len(data))
@@ -78,7 +92,7 @@ func (c *Conn) room(ctx context.Context, end time.Time) error {
 	if next.After(end) {
 		next = end
 	}
-	if err := c.tcp.SetWriteDeadline(next); err != nil {
+	if err := c.stream.SetWriteDeadline(next); err != nil {
 		return err
 	}
 	return ctx.Err() // after the deadline was set, which a cancellation sets too
@@ -97,19 +111,24 @@ func (c *Conn) sendError(ctx context.Context, err error, sent, all int) error {
 }
 
 // CloseWrite ends the sending side.
-func (c *Conn) CloseWrite() error { return ignoreEnded(c.tcp.CloseWrite()) }
+func (c *Conn) CloseWrite() error { return ignoreEnded(c.stream.CloseWrite()) }
 
 // Close closes both sides and waits until nothing reads ahead any more.
 func (c *Conn) Close() error {
-	err := ignoreEnded(c.tcp.Close())
+	err := ignoreEnded(c.stream.Close())
 	c.in.shut()
 	<-c.in.done
 	return err
 }
 
-// Reset closes with a RST.
+// Reset closes with a RST. A Unix socket has none: its other end learns of a reset when bytes are
+// left unread here, and of a close otherwise.
 func (c *Conn) Reset() error {
-	return errors.Join(ignoreEnded(c.tcp.SetLinger(0)), c.Close())
+	var err error
+	if tcp, ok := c.stream.(*net.TCPConn); ok {
+		err = ignoreEnded(tcp.SetLinger(0))
+	}
+	return errors.Join(err, c.Close())
 }
 
 // ignoreEnded passes over the errors of a connection that has ended by itself.

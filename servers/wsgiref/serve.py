@@ -1,13 +1,14 @@
 """Serve module:callable with the standard library's reference server, as it comes.
 
-Nothing is overridden: it speaks HTTP/1.0, one connection and one request at a time.
+Nothing is overridden: it speaks HTTP/1.0, one connection and one request at a time, and waits for a
+client for ever, unless a number of seconds follows.
 """
 
 import importlib
 import signal
 import sys
 import threading
-from wsgiref.simple_server import make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 
 def load(spec):
@@ -29,8 +30,12 @@ def stop_on_sigterm(server):
     signal.signal(signal.SIGTERM, stop)
 
 
+class Handler(WSGIRequestHandler):
+    timeout = float(sys.argv[2]) if len(sys.argv) > 2 else None  # that of socketserver.StreamRequestHandler
+
+
 def main():
-    with make_server("0.0.0.0", 8000, load(sys.argv[1])) as server:
+    with make_server("0.0.0.0", 8000, load(sys.argv[1]), handler_class=Handler) as server:
         stop_on_sigterm(server)
         server.serve_forever(poll_interval=0.05)  # how late it may notice shutdown()
 

@@ -25,6 +25,7 @@ import (
 
 	"wsgimatrix/matrix/engine"
 	"wsgimatrix/matrix/golden"
+	"wsgimatrix/matrix/plan"
 	"wsgimatrix/matrix/results"
 	"wsgimatrix/matrix/run"
 )
@@ -122,7 +123,7 @@ func (s *server) playAll(t *testing.T, name string, all map[string]*golden.Case,
 }
 
 // apart tells whether a case needs a server of its own.
-func apart(c *golden.Case) bool { return len(c.Tells()) > 0 || c.Setup != "" }
+func apart(c *golden.Case) bool { return len(c.Tells()) > 0 || c.Setup == recycled }
 
 // mode are the options of the server that a case asks for.
 func mode(c *golden.Case) []string {
@@ -193,7 +194,7 @@ func cases(t *testing.T) map[string]*golden.Case {
 	}
 	all := map[string]*golden.Case{}
 	for _, c := range loaded {
-		if c.Setup == "" || c.Setup == recycled {
+		if c.Setup == "" || c.Setup == plan.Alone || c.Setup == recycled {
 			all[c.Name] = c
 		}
 	}

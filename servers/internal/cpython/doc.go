@@ -31,5 +31,8 @@ type Hooks struct {
 
 var hooks Hooks
 
+// Interpreter is python3 itself, in a program that was built with the tag embed; nil elsewhere.
+var Interpreter func() int
+
 // Register sets the hooks. It is called before Python can call any of them.
 func Register(h Hooks) { hooks = h }

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"wsgimatrix/servers/internal/cpython"
 )
 
 // Exit codes of the commands.
@@ -32,6 +34,9 @@ type Model struct {
 // Main is the command: it reads the flags, binds, and starts the model. It returns only with
 // an exit code.
 func Main(m Model) {
+	if cpython.Interpreter != nil {
+		os.Exit(cpython.Interpreter())
+	}
 	os.Exit(run(m, os.Args[1:], os.Stdout, os.Stderr))
 }
 

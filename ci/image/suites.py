@@ -1,8 +1,9 @@
-"""Adds the backports of the release that this image is, from the mirror that the image already uses."""
+"""Adds suites to the release that this image is, from the mirror that it already uses: suites.py NAME…"""
 
 import pathlib
 import platform
 import re
+import sys
 
 DEFAULT = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -30,6 +31,6 @@ def deb822(text):
 
 if __name__ == "__main__":
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    pathlib.Path("/etc/apt/sources.list.d/backports.sources").write_text(
-        f"Types: deb\nURIs: {mirror(release)}\nSuites: {release}-backports\nComponents: main\nSigned-By: {KEYRING}\n"
+    pathlib.Path("/etc/apt/sources.list.d/suites.sources").write_text(
+        f"Types: deb\nURIs: {mirror(release)}\nSuites: {' '.join(sys.argv[1:])}\nComponents: main\nSigned-By: {KEYRING}\n"
     )
