@@ -618,6 +618,8 @@ func TestKnownDivergences(t *testing.T) {
 			results.Fail, "odd fail: a fail, b known, c pass", "passes again: delete this entry at servers/odd/server.yaml:4", ""},
 		{"passes again under a wide pattern", "[{case: \"app/[ab]\", reason: x, link: y, until: 2026-12-31}]",
 			results.Fail, "odd fail: a fail, b known, c pass", `delete this entry, or narrow its pattern "app/[ab]" at servers/odd/server.yaml:4`, ""},
+		{"passes sometimes", "[{case: \"app/[ab]\", reason: x, link: y, until: 2026-12-31, sometimes: true}]",
+			results.Known, "odd known: a pass, b known, c pass", "", ""},
 		{"matches nothing", "[{case: app/z, reason: x, link: y, until: 2026-12-31}, {case: app/b, reason: x, link: y, until: 2026-12-31}]",
 			results.Fail, "odd known: a pass, b known, c pass", "", `server.yaml:4: the known divergence "app/z" matches no case`},
 		{"until today", "[{case: app/b, reason: x, link: y, until: 2026-06-01}]", results.Known, "odd known: a pass, b known, c pass", "", ""},

@@ -3,6 +3,8 @@
 bind = "unix:/tmp/gunicorn.sock"
 worker_class = "sync"
 workers = 2
+# Whoever reloads needs the master: PID 1 is the supervise script.
+pidfile = "/tmp/gunicorn.pid"
 
 # Import the application once, before the fork: it starts sooner, the workers share
 # its memory, and an application that cannot be imported ends Gunicorn at once.
