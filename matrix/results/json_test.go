@@ -18,7 +18,7 @@ import (
 // sample is a run in which every field of every type is set, and every outcome occurs.
 func sample() *results.Run {
 	known := results.Divergence{
-		Case: "*/head", Reason: "sends a body", Clause: "C86, RFC 9110 §9.3.2", Link: "https://example.org/1", Until: "2027-06-30",
+		Case: "*/head", Differs: "the body*", Reason: "sends a body", Clause: "C86, RFC 9110 §9.3.2", Link: "https://example.org/1", Until: "2027-06-30",
 	}
 	exchange := results.Exchange{
 		Line: 7, Connection: "main", Sent: "HEAD / HTTP/1.1\nHost: matrix.test\n\n", Golden: []string{"200 OK\n\n", "204 No Content\n\n"},
@@ -165,11 +165,11 @@ var objects = [][]any{
 var optional = map[string][]string{
 	"":                      {"partial", "problems", "contract"},
 	"servers":               {"model", "version", "python", "image", "ours", "accepts", "known"},
-	"servers.known":         {"clause", "link"},
+	"servers.known":         {"differs", "clause", "link"},
 	"apps":                  {"model", "version", "python", "image", "ours", "known"},
 	"cells":                 {"reason", "log"},
 	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame"},
-	"cells.cases.known":     {"clause", "link"},
+	"cells.cases.known":     {"differs", "clause", "link"},
 	"cells.cases.exchanges": {"cut", "diff"},
 }
 

@@ -136,11 +136,12 @@ type Subject struct {
 
 // Divergence is a known divergence: a difference that is expected.
 type Divergence struct {
-	Case   string `json:"case"`
-	Reason string `json:"reason"`
-	Clause string `json:"clause,omitempty"`
-	Link   string `json:"link,omitempty"`
-	Until  string `json:"until"` // YYYY-MM-DD
+	Case    string `json:"case"`
+	Differs string `json:"differs,omitempty"` // the differences that it explains; empty: whatever differs in the case
+	Reason  string `json:"reason"`
+	Clause  string `json:"clause,omitempty"`
+	Link    string `json:"link,omitempty"`
+	Until   string `json:"until"` // YYYY-MM-DD
 }
 
 // Cell is one server with one app.

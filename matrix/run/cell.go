@@ -221,6 +221,9 @@ func epitaph(s engine.State) string {
 // case that an entry names has to differ, unless the entry says that it does so sometimes.
 func (j *job) known(result *results.Case) {
 	k := j.cell.Known(result.Name)
+	if k == nil && result.Outcome == results.Fail {
+		j.explained(result)
+	}
 	if k == nil || k.Sometimes && result.Outcome == results.Pass {
 		return
 	}
@@ -230,6 +233,24 @@ func (j *job) known(result *results.Case) {
 	case results.Pass:
 		result.Outcome, result.Known = results.Fail, &k.Divergence
 		result.Reason = passesAgain(k, j.relative(k.File))
+	}
+}
+
+// explained makes a failure a known one when entries speak of each of its differences.
+func (j *job) explained(result *results.Case) {
+	var differences []string
+	for i := range result.Exchanges {
+		differences = append(differences, result.Exchanges[i].Differences...)
+	}
+	entries := j.cell.Explain(result.Name, differences)
+	if len(entries) == 0 {
+		return
+	}
+	result.Outcome, result.Known = results.Known, &entries[0].Divergence
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, k := range entries {
+		j.used[k] = true
 	}
 }
 
