@@ -35,6 +35,10 @@ func sample() *results.Run {
 			File: "apps/flask/cases/head.txtar", Outcome: o, Reason: "line 7: it differs", Known: &known, Seconds: 0.01,
 			Repro: "bin/matrix run --case head", Exchanges: []results.Exchange{exchange}, Evidence: []results.Exchange{exchange},
 			Blame: &results.Blame{Verdict: results.BlameServer, Says: "it passes on wsgiref"},
+			Recorded: &results.Recorded{Cut: true, Calls: []results.Call{{
+				Began: 0.001, Environ: map[string]string{"REQUEST_METHOD": "HEAD"}, Compared: []string{"close"},
+				Events: []results.Event{{At: 0.002, What: "next", Size: 3, Says: "bytes"}},
+			}}},
 		})
 	}
 	started := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
