@@ -25,7 +25,7 @@ func (c *console) conclude(r *results.Run, report string) {
 	c.say("\n%s", c.grid(r))
 	c.say("%s", totals(r))
 	if differ, of := record.Compare(r); of > 0 {
-		c.say("%d of %s differ between servers on the WSGI side: see %s", len(differ), plural(of, "case"), wsgiPlace(report))
+		c.say("%d of %d cases differ between servers on the WSGI side: see %s", len(differ), of, wsgiPlace(report))
 	}
 	for _, p := range r.Problems {
 		c.say("%s %s", c.mark(results.Fail), p)

@@ -77,6 +77,58 @@ func (d *Difference) finish() {
 	}
 }
 
+// Habit is a line by which servers differ, and in how many cases.
+type Habit struct {
+	Servers string // those that have it
+	Than    string // the larger group, that has not
+	Line    string
+	Cases   int
+}
+
+// Habits are the lines of all differences, the most frequent first: most differences are a server's
+// one habit, in case after case.
+func Habits(differ []Difference) []Habit {
+	counts, order := map[Habit]int{}, []Habit{}
+	note := func(h Habit) {
+		if counts[h] == 0 {
+			order = append(order, h)
+		}
+		counts[h]++
+	}
+	for i := range differ {
+		first := strings.Join(differ[i].Groups[0].Servers, ", ")
+		for _, g := range differ[i].Groups[1:] {
+			for _, h := range changed(g.Diff, strings.Join(g.Servers, ", "), first) {
+				note(h)
+			}
+		}
+	}
+	for i := range order {
+		order[i].Cases = counts[order[i]]
+	}
+	slices.SortStableFunc(order, func(a, b Habit) int { return cmp.Compare(b.Cases, a.Cases) })
+	return order
+}
+
+// changed are the lines of a unified diff that one side alone has, each once.
+func changed(diff, here, there string) (all []Habit) {
+	_, hunks, _ := strings.Cut(diff, "@@") // after the names of both sides
+	for line := range strings.Lines(hunks) {
+		h := Habit{Servers: here, Than: there, Line: strings.TrimSpace(line[1:])}
+		switch line[0] {
+		case '-':
+			h.Servers, h.Than = there, here
+		case '+':
+		default:
+			continue
+		}
+		if !slices.Contains(all, h) {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
 // text is a normalised conversation as a whole.
 func text(r *results.Recorded) string {
 	if len(r.Calls) == 0 {

@@ -9,10 +9,11 @@ import (
 )
 
 // compared are the keys of the environ that are the same wherever the same request arrives, besides HTTP_*.
-// Names, ports and addresses, threads and processes, and keys of a server's own are not.
+// Names, ports and addresses, threads and processes, extensions (wsgi.input_terminated) and keys of a
+// server's own are not.
 var compared = []string{
 	"CONTENT_LENGTH", "CONTENT_TYPE", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "SERVER_PROTOCOL",
-	"wsgi.input_terminated", "wsgi.url_scheme", "wsgi.version",
+	"wsgi.url_scheme", "wsgi.version",
 }
 
 // mayBeEmpty are those for which PEP 3333 makes no difference between an empty value and none.

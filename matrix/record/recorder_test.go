@@ -157,6 +157,9 @@ func TestCompare(t *testing.T) {
 	if d := groups[1].Diff; !strings.Contains(d, "-b\n+close") {
 		t.Errorf("%s", d)
 	}
+	if h := record.Habits(differ); len(h) == 0 || h[0].Cases != 1 || !slices.Contains(h, record.Habit{Servers: "odd", Than: "one, two", Line: "close", Cases: 1}) {
+		t.Errorf("%+v", h)
+	}
 	if !strings.Contains(groups[2].Text, "was not called") {
 		t.Errorf("%+v", groups[2])
 	}

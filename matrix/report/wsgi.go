@@ -10,6 +10,7 @@ import (
 // wsgiView is what the recorder has seen servers do differently.
 type wsgiView struct {
 	Differ, Of int
+	Habits     []record.Habit
 	Cases      []wsgiCase
 }
 
@@ -22,6 +23,9 @@ type wsgiCase struct {
 // wsgiGroup are servers that did the same: the first as it is, the others as the diff to it.
 type wsgiGroup struct{ Servers, Text string }
 
+// mostHabits are shown: what is rarer is seen in its case.
+const mostHabits = 40
+
 // wsgiSide is nil when nothing was recorded.
 func wsgiSide(run *results.Run) *wsgiView {
 	differ, of := record.Compare(run)
@@ -30,6 +34,12 @@ func wsgiSide(run *results.Run) *wsgiView {
 	}
 	v := &wsgiView{Differ: len(differ), Of: of}
 	servers, apps := names(run.Servers), names(run.Apps)
+	for _, h := range record.Habits(differ) {
+		if len(v.Habits) < mostHabits {
+			h.Line, h.Servers, h.Than = visible(h.Line), oneLine(h.Servers), oneLine(h.Than)
+			v.Habits = append(v.Habits, h)
+		}
+	}
 	for i := range differ {
 		d := &differ[i]
 		c := wsgiCase{App: titled(apps, d.App), Case: oneLine(d.Case)}

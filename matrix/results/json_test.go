@@ -163,6 +163,7 @@ func emptyField(v reflect.Value, path string) string {
 var objects = [][]any{
 	{}, {"engine"}, {"servers", 0}, {"servers", 0, "known", 0}, {"apps", 0}, {"cells", 0},
 	{"cells", 0, "cases", 0}, {"cells", 0, "cases", 0, "known"}, {"cells", 0, "cases", 0, "exchanges", 0},
+	{"cells", 0, "cases", 0, "recorded"},
 }
 
 // optional are the fields that may be missing, by the object's path without numbers.
@@ -172,9 +173,10 @@ var optional = map[string][]string{
 	"servers.known":         {"clause", "link"},
 	"apps":                  {"model", "version", "python", "image", "ours", "known"},
 	"cells":                 {"reason", "log"},
-	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame"},
+	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame", "recorded"},
 	"cells.cases.known":     {"clause", "link"},
 	"cells.cases.exchanges": {"cut", "diff"},
+	"cells.cases.recorded":  {"cut"},
 }
 
 func dotted(path []any) string {
