@@ -171,7 +171,7 @@ func (j *job) one(ctx, bounded context.Context, c *golden.Case, result *results.
 		limits.Evidence = 0
 	}
 	played := Play(bounded, j.instance.Addr(), c, limits)
-	j.began(result, played.Seconds)
+	j.began(result, played)
 	played.File, played.Repro = file, repro
 	switch {
 	case played.Outcome <= results.Pass:

@@ -39,16 +39,22 @@ func (j *job) spec(setup *plan.Setup) (engine.Spec, error) {
 
 // began notes when the last try of a case began that has just ended: on the clock of the machine, which is its
 // containers' too.
-func (j *job) began(result *results.Case, seconds float64) {
-	if j.opts.Record {
-		j.windows = append(j.windows, window{result, time.Now().Add(-time.Duration(seconds * float64(time.Second)))})
+func (j *job) began(result *results.Case, played results.Case) {
+	if !j.opts.Record {
+		return
 	}
+	now := time.Now()
+	w := window{result: result, from: now.Add(-time.Duration(played.Seconds * float64(time.Second)))}
+	if played.Outcome > results.Pass {
+		w.until = now // the autopsy asks for a page of its own
+	}
+	j.windows = append(j.windows, w)
 }
 
-// window is the time of a case: until the next one's.
+// window is the time of a case: until the next one's, where it names no end.
 type window struct {
-	result *results.Case
-	from   time.Time
+	result      *results.Case
+	from, until time.Time
 }
 
 // recorded joins the record to the cases that were run in this container.
@@ -66,11 +72,14 @@ func (j *job) recorded(ctx context.Context) {
 		return
 	}
 	for i, w := range windows {
-		until := end
-		if i+1 < len(windows) {
-			until = windows[i+1].from
+		switch {
+		case !w.until.IsZero():
+		case i+1 < len(windows):
+			w.until = windows[i+1].from
+		default:
+			w.until = end
 		}
-		w.result.Recorded = found.Between(w.from, until)
+		w.result.Recorded = found.Between(w.from, w.until)
 	}
 }
 

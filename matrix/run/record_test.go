@@ -90,3 +90,29 @@ func TestNothingIsRecordedUnasked(t *testing.T) {
 		t.Errorf("looked %d times, %+v", p.looks, out.Cells[0].Cases[0].Recorded)
 	}
 }
+
+// TestTheRunnersOwnRequestsAreNoCalls has a case fail, after which the runner asks whether the server lives.
+func TestTheRunnersOwnRequestsAreNoCalls(t *testing.T) {
+	var p pen
+	e := &enginetest.Engine{Servers: map[string]enginetest.Server{"odd": enginetest.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/b" {
+			r.URL.Path = "/other"
+		}
+		p.handler(w, r)
+	}))}, Exec: p.exec}
+	plan := checkout(t, "", "odd")
+	opts := options(plan)
+	opts.Record = true
+	out := start(t, t.Context(), plan, e, opts)
+	if out.Cells[0].Outcome != results.Fail {
+		t.Fatalf("%s, want a case that fails", out.Cells[0].Outcome)
+	}
+	if requests := strings.Count(p.lines.String(), `"e":"call"`); requests <= 4 { // one for the start, and three cases
+		t.Errorf("%d requests: the runner asked nothing of its own, so nothing is shown here", requests)
+	}
+	for _, c := range out.Cells[0].Cases {
+		if c.Recorded == nil || len(c.Recorded.Calls) != 1 {
+			t.Errorf("%s: %+v, want one call", c.Name, c.Recorded)
+		}
+	}
+}
