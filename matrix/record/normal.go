@@ -55,18 +55,18 @@ func (c *call) environ() []string {
 }
 
 // conversation are the events. Reads and chunks are named where they first happen, and summed up
-// at the end: in how many pieces a body is read is the server's choice, and an application that
-// passes it on yields as many.
+// at the end: in how many pieces a body is read is the server's choice, and how many chunks come
+// of it, or before a client has gone, follows from that or from the time.
 func (c *call) conversation() []string {
 	var lines []string
-	var read, yielded, mixed, emptied, ended bool
+	var read, yielded, emptied bool
 	for i := range c.events[1:] {
 		switch e := &c.events[1+i]; e.E {
 		case "read", "readline", "readlines", "iterate":
 			if !read {
 				lines = append(lines, "wsgi.input is read")
 			}
-			read, emptied, mixed = true, e.Size == 0, mixed || yielded
+			read, emptied = true, e.Size == 0
 		case "next", "write":
 			if !yielded {
 				lines = append(lines, "the first chunk: "+e.E)
@@ -79,7 +79,6 @@ func (c *call) conversation() []string {
 		case "raised":
 			lines = append(lines, fmt.Sprintf("%s raised %s", e.Where, e.Exception))
 		case "end":
-			ended = true
 			lines = append(lines, "iterated to the end")
 		default:
 			lines = append(lines, e.E)
@@ -88,9 +87,6 @@ func (c *call) conversation() []string {
 	last := c.events[len(c.events)-1]
 	if read {
 		lines = append(lines, fmt.Sprintf("read in all: %d bytes, sha256 %s, the last read empty: %t", last.Taken, last.Digest, emptied))
-	}
-	if ended && !mixed {
-		lines = append(lines, fmt.Sprintf("chunks in all: %d", last.Chunks))
 	}
 	return lines
 }

@@ -30,7 +30,6 @@ type event struct {
 	Environ     map[string]value
 	Taken       int    // bytes read until now
 	Digest      string // of them
-	Chunks      int    // yielded and written until now
 	Size        int
 	Took        int64
 	Type        string
