@@ -35,6 +35,10 @@ func sample() *results.Run {
 			File: "apps/flask/cases/head.txtar", Outcome: o, Reason: "line 7: it differs", Known: &known, Seconds: 0.01,
 			Repro: "bin/matrix run --case head", Exchanges: []results.Exchange{exchange}, Evidence: []results.Exchange{exchange},
 			Blame: &results.Blame{Verdict: results.BlameServer, Says: "it passes on wsgiref"},
+			Recorded: &results.Recorded{Cut: true, Calls: []results.Call{{
+				Began: 0.001, Environ: map[string]string{"REQUEST_METHOD": "HEAD"}, Compared: []string{"close"},
+				Events: []results.Event{{At: 0.002, What: "next", Size: 3, Says: "bytes"}},
+			}}},
 		})
 	}
 	started := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -159,6 +163,7 @@ func emptyField(v reflect.Value, path string) string {
 var objects = [][]any{
 	{}, {"engine"}, {"servers", 0}, {"servers", 0, "known", 0}, {"apps", 0}, {"cells", 0},
 	{"cells", 0, "cases", 0}, {"cells", 0, "cases", 0, "known"}, {"cells", 0, "cases", 0, "exchanges", 0},
+	{"cells", 0, "cases", 0, "recorded"},
 }
 
 // optional are the fields that may be missing, by the object's path without numbers.
@@ -168,9 +173,10 @@ var optional = map[string][]string{
 	"servers.known":         {"differs", "clause", "link"},
 	"apps":                  {"model", "version", "python", "image", "ours", "known"},
 	"cells":                 {"reason", "log"},
-	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame"},
+	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame", "recorded"},
 	"cells.cases.known":     {"differs", "clause", "link"},
 	"cells.cases.exchanges": {"cut", "diff"},
+	"cells.cases.recorded":  {"cut"},
 }
 
 func dotted(path []any) string {

@@ -184,6 +184,7 @@ type Case struct {
 	Repro     string      `json:"repro"`
 	Exchanges []Exchange  `json:"exchanges,omitempty"` // those that differ, in full
 	Evidence  []Exchange  `json:"evidence,omitempty"`  // all of them, where the app has a contract
+	Recorded  *Recorded   `json:"recorded,omitempty"`  // with the recorder
 }
 
 // Cannot tells that the server cannot be set up, or told, as the case asks: an answer, and no difference.

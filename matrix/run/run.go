@@ -36,6 +36,7 @@ type Options struct {
 	Flags    []string // of the command that repeats a cell
 	Jobs     int      // cells at once; 0: DefaultJobs
 	FailFast bool
+	Record   bool      // put the recorder around each app
 	Limits   Limits    // zero: DefaultLimits
 	Progress Progress  // nil: nobody looks on
 	Today    time.Time // by which known divergences are judged; zero: today
