@@ -104,6 +104,37 @@ func TestMatrixRuns(t *testing.T) {
 	}
 }
 
+// TestRecordShowsTheWSGISide runs two servers that differ: wsgiref gives a request without Content-Type one.
+func TestRecordShowsTheWSGISide(t *testing.T) {
+	out := t.TempDir()
+	said, err := matrix(t, out, "--record", "--server", "wsgiref", "--server", "waitress", "--app", "bare", "--case", "bare/hello").CombinedOutput()
+	if code(t, err) != 0 {
+		t.Fatalf("exit code %d\n%s", code(t, err), said)
+	}
+	if !strings.Contains(string(said), "1 of 1 cases differ between servers on the WSGI side") {
+		t.Errorf("the console says nothing of the WSGI side:\n%s", said)
+	}
+	run := read(t, out)
+	for i := range run.Cells {
+		cell := &run.Cells[i]
+		recorded := cell.Cases[0].Recorded
+		if recorded == nil || len(recorded.Calls) != 1 {
+			t.Fatalf("%s: %+v, want one call", cell.Server, recorded)
+		}
+		lines := recorded.Calls[0].Compared
+		if got := slices.Contains(lines, `environ CONTENT_TYPE = "text/plain"`); got != (cell.Server == "wsgiref") {
+			t.Errorf("%s: a CONTENT_TYPE that nobody sent: %t\n%s", cell.Server, got, strings.Join(lines, "\n"))
+		}
+		if !slices.Contains(lines, "iterated to the end") {
+			t.Errorf("%s: %s", cell.Server, strings.Join(lines, "\n"))
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(out, "report.html"))
+	if err != nil || !strings.Contains(string(page), `id="wsgi-side"`) {
+		t.Errorf("the report has no section of the WSGI side: %v", err)
+	}
+}
+
 // underWay starts a long run and returns when it has a container.
 func underWay(t *testing.T, out string) *exec.Cmd {
 	t.Helper()

@@ -23,6 +23,7 @@ type runFlags struct {
 	failFast bool
 	began    time.Time // for how long it all took
 	refresh  bool
+	record   bool
 }
 
 func (t *tool) runCommand() *cobra.Command {
@@ -38,8 +39,17 @@ func (t *tool) runCommand() *cobra.Command {
 	f.engine.flags(c)
 	jobsFlag(c, &f.jobs)
 	c.Flags().BoolVar(&f.failFast, "fail-fast", false, "stop at the first difference or error")
+	c.Flags().BoolVar(&f.record, "record", false, "put the recorder around each app, and compare what the servers do to it")
 	c.Flags().BoolVar(&f.refresh, "refresh", false, "build anew, with the newest Debian packages of the mirror")
 	return c
+}
+
+// words are the flags of the command that repeats a cell.
+func (f runFlags) words() []string {
+	if !f.record {
+		return f.engine.words()
+	}
+	return append(f.engine.words(), "--record")
 }
 
 func jobsFlag(c *cobra.Command, jobs *int) {
@@ -56,6 +66,9 @@ func checkJobs(jobs int) error {
 func (t *tool) runCells(ctx context.Context, f runFlags) error {
 	if err := checkJobs(f.jobs); err != nil {
 		return err
+	}
+	if f.record && len(f.engine.words()) > 0 {
+		return usage(errors.New("--record goes with --engine docker: a record lies in the /tmp of its container"))
 	}
 	f.began = time.Now()
 	p, err := t.load(f.selection)
@@ -134,7 +147,7 @@ func (w *workspace) cells(ctx context.Context, p *plan.Plan, images run.Images, 
 	}
 	w.console.say("%s, %s, %d at once", plural(watch.cells, "cell"), plural(watch.cases, "case"), f.jobs)
 	return run.Run(ctx, p, w, run.Options{
-		ID: w.id, Command: command, Images: images, Flags: f.engine.words(), Jobs: f.jobs, FailFast: f.failFast, Progress: watch,
+		ID: w.id, Command: command, Images: images, Flags: f.words(), Jobs: f.jobs, FailFast: f.failFast, Record: f.record, Progress: watch,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"wsgimatrix/matrix/record"
 	"wsgimatrix/matrix/results"
 )
 
@@ -23,6 +24,9 @@ func (c *console) conclude(r *results.Run, report string) {
 	c.show("")
 	c.say("\n%s", c.grid(r))
 	c.say("%s", totals(r))
+	if differ, of := record.Compare(r); of > 0 {
+		c.say("%d of %d cases differ between servers on the WSGI side: see %s", len(differ), of, wsgiPlace(report))
+	}
 	for _, p := range r.Problems {
 		c.say("%s %s", c.mark(results.Fail), p)
 	}
@@ -136,4 +140,12 @@ func repros(cell *results.Cell) []string {
 		}
 	}
 	return out
+}
+
+// wsgiPlace is where the report shows what the recorder has seen; without a report, results.json has it.
+func wsgiPlace(report string) string {
+	if report == "" {
+		return "results.json"
+	}
+	return report + "#wsgi-side"
 }

@@ -2,11 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"wsgimatrix/matrix/golden"
 	"wsgimatrix/matrix/results"
 )
 
@@ -14,6 +17,7 @@ import (
 type Known struct {
 	results.Divergence
 	Sometimes bool // it is a race: the case may pass
+	differs   *regexp.Regexp
 	File      string
 	Line      int
 }
@@ -24,6 +28,10 @@ func (k *Known) At() string { return fmt.Sprintf("%s:%d", k.File, k.Line) }
 // Wide tells whether the entry's pattern may speak of several cases.
 func (k *Known) Wide() bool { return isGlob(k.Case) }
 
+// ByDifference tells whether the entry speaks of single differences, wherever they are met, and not
+// of cases as a whole.
+func (k *Known) ByDifference() bool { return k.differs != nil }
+
 // Matches tells whether the entry speaks of a case.
 func (k *Known) Matches(app, name string) bool { return match(k.Case, app+"/"+name) }
 
@@ -33,6 +41,10 @@ func (r *reader) known(into *[]*Known) func(*yaml.Node) {
 		r.mapping(n, "a known divergence", fields{
 			"case":   r.text("case", &k.Case),
 			"reason": r.text("reason", &k.Reason),
+			"differs": func(n *yaml.Node) {
+				r.text("differs", &k.Differs)(n)
+				k.differs = wildcard(k.Differs)
+			},
 			"clause": r.text("clause", &k.Clause),
 			"link":   r.text("link", &k.Link),
 			"until":  r.date("until", &k.Until),
@@ -41,8 +53,18 @@ func (r *reader) known(into *[]*Known) func(*yaml.Node) {
 		})
 		r.required(n, "a known divergence", "case", "reason", "link", "until")
 		r.casePattern(n.Line, k.Case)
+		if k.Sometimes && k.ByDifference() {
+			r.wrong(n.Line, "sometimes goes without differs, which asks of no case that it differs")
+		}
 		*into = append(*into, k)
 	}
+}
+
+// wildcard matches a whole text; * is any part of it, ? one character.
+func wildcard(pattern string) *regexp.Regexp {
+	quoted := regexp.QuoteMeta(pattern)
+	quoted = strings.ReplaceAll(strings.ReplaceAll(quoted, `\*`, `.*`), `\?`, `.`)
+	return regexp.MustCompile(`(?s)\A` + quoted + `\z`)
 }
 
 func (r *reader) casePattern(line int, pattern string) {
@@ -65,14 +87,30 @@ func (r *reader) date(key string, into *string) func(*yaml.Node) {
 	}
 }
 
-// Known is the entry that a case of a server falls under: the first that matches.
+// Known is the entry that a case of a server falls under as a whole: the first that matches.
 func (c Cell) Known(name string) *Known {
 	for _, k := range c.Server.Known {
-		if k.Matches(c.App.Name, name) {
+		if !k.ByDifference() && k.Matches(c.App.Name, name) {
 			return k
 		}
 	}
 	return nil
+}
+
+// Explain finds the entries that speak of each of a case's differences; none, when there is one of
+// which no entry speaks.
+func (c Cell) Explain(name string, differences []string) []*Known {
+	var found []*Known
+	for _, d := range differences {
+		i := slices.IndexFunc(c.Server.Known, func(k *Known) bool {
+			return k.ByDifference() && k.Matches(c.App.Name, name) && k.differs.MatchString(d)
+		})
+		if i < 0 {
+			return nil
+		}
+		found = append(found, c.Server.Known[i])
+	}
+	return found
 }
 
 // Stale says which known divergences of the plan's servers have to be looked at: those whose
@@ -82,6 +120,11 @@ func (p *Plan) Stale(today time.Time) []string {
 	for _, c := range p.Whole().Cells {
 		for _, k := range c.Cases {
 			used[c.Known(k.Name)] = true
+		}
+		for _, k := range c.Server.Known {
+			if k.ByDifference() && slices.ContainsFunc(c.Cases, func(g *golden.Case) bool { return k.Matches(c.App.Name, g.Name) }) {
+				used[k] = true
+			}
 		}
 	}
 	var stale []string

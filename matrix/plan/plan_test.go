@@ -257,6 +257,7 @@ func TestMistakes(t *testing.T) {
 		{"no reason", server, goodServer + "known:\n- case: \"*/x\"\n  until: 2027-01-01\n", []string{`server.yaml:5: a known divergence has no "reason"`}},
 		{"pattern without app", server, goodServer + "known:\n- {case: hello, reason: x, link: y, until: 2027-01-01}\n", []string{`server.yaml:5: case "hello" is not of the form APP/CASE`}},
 		{"unknown key of known", server, goodServer + "known:\n- {case: a/b, reason: x, link: y, until: 2027-01-01, untill: x}\n", []string{`server.yaml:5: unknown key "untill" in a known divergence; did you mean "until"?`}},
+		{"sometimes by difference", server, goodServer + "known:\n- {case: a/b, differs: x, reason: x, link: y, until: 2027-01-01, sometimes: true}\n", []string{`server.yaml:5: sometimes goes without differs`}},
 		{"sometimes perhaps", server, goodServer + "known:\n- {case: a/b, reason: x, link: y, until: 2027-01-01, sometimes: maybe}\n", []string{`server.yaml:5: sometimes must be true or false, not the text "maybe"`}},
 		{"known is a mapping", server, goodServer + "known: {a: b}\n", []string{"server.yaml:4: known must be a list, not a mapping"}},
 

@@ -27,6 +27,7 @@ type page struct {
 	Rows     []row
 	Problems []string
 	Groups   []*group
+	WSGI     *wsgiView // nil: not recorded
 	Servers  []serverView
 	Cells    []cellView
 	About    []fact
@@ -65,7 +66,7 @@ func newPage(run *results.Run) *page {
 	p := &page{
 		Style: inline.Style, Script: inline.Script, Policy: inline.Policy, Total: t.cases, Icon: t.tone(run),
 		Verdict: t.verdict(run), Also: t.also(run), Tone: t.tone(run), Partial: oneLine(run.Partial), Counts: t.counts(),
-		Problems: visibleAll(run.Problems), Groups: groups(run), Servers: serverViews(run), About: about(run), Command: command(run.Command),
+		Problems: visibleAll(run.Problems), Groups: groups(run), WSGI: wsgiSide(run), Servers: serverViews(run), About: about(run), Command: command(run.Command),
 	}
 	p.Title = p.Verdict + " · WSGI matrix"
 	p.Facts = []fact{

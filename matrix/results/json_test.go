@@ -18,7 +18,7 @@ import (
 // sample is a run in which every field of every type is set, and every outcome occurs.
 func sample() *results.Run {
 	known := results.Divergence{
-		Case: "*/head", Reason: "sends a body", Clause: "C86, RFC 9110 §9.3.2", Link: "https://example.org/1", Until: "2027-06-30",
+		Case: "*/head", Differs: "the body*", Reason: "sends a body", Clause: "C86, RFC 9110 §9.3.2", Link: "https://example.org/1", Until: "2027-06-30",
 	}
 	exchange := results.Exchange{
 		Line: 7, Connection: "main", Sent: "HEAD / HTTP/1.1\nHost: matrix.test\n\n", Golden: []string{"200 OK\n\n", "204 No Content\n\n"},
@@ -35,6 +35,10 @@ func sample() *results.Run {
 			File: "apps/flask/cases/head.txtar", Outcome: o, Reason: "line 7: it differs", Known: &known, Seconds: 0.01,
 			Repro: "bin/matrix run --case head", Exchanges: []results.Exchange{exchange}, Evidence: []results.Exchange{exchange},
 			Blame: &results.Blame{Verdict: results.BlameServer, Says: "it passes on wsgiref"},
+			Recorded: &results.Recorded{Cut: true, Calls: []results.Call{{
+				Began: 0.001, Environ: map[string]string{"REQUEST_METHOD": "HEAD"}, Compared: []string{"close"},
+				Events: []results.Event{{At: 0.002, What: "next", Size: 3, Says: "bytes"}},
+			}}},
 		})
 	}
 	started := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -159,18 +163,20 @@ func emptyField(v reflect.Value, path string) string {
 var objects = [][]any{
 	{}, {"engine"}, {"servers", 0}, {"servers", 0, "known", 0}, {"apps", 0}, {"cells", 0},
 	{"cells", 0, "cases", 0}, {"cells", 0, "cases", 0, "known"}, {"cells", 0, "cases", 0, "exchanges", 0},
+	{"cells", 0, "cases", 0, "recorded"},
 }
 
 // optional are the fields that may be missing, by the object's path without numbers.
 var optional = map[string][]string{
 	"":                      {"partial", "problems", "contract"},
 	"servers":               {"model", "version", "python", "image", "ours", "accepts", "known"},
-	"servers.known":         {"clause", "link"},
+	"servers.known":         {"differs", "clause", "link"},
 	"apps":                  {"model", "version", "python", "image", "ours", "known"},
 	"cells":                 {"reason", "log"},
-	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame"},
-	"cells.cases.known":     {"clause", "link"},
+	"cells.cases":           {"clauses", "link", "reason", "known", "exchanges", "evidence", "blame", "recorded"},
+	"cells.cases.known":     {"differs", "clause", "link"},
 	"cells.cases.exchanges": {"cut", "diff"},
+	"cells.cases.recorded":  {"cut"},
 }
 
 func dotted(path []any) string {

@@ -136,11 +136,12 @@ type Subject struct {
 
 // Divergence is a known divergence: a difference that is expected.
 type Divergence struct {
-	Case   string `json:"case"`
-	Reason string `json:"reason"`
-	Clause string `json:"clause,omitempty"`
-	Link   string `json:"link,omitempty"`
-	Until  string `json:"until"` // YYYY-MM-DD
+	Case    string `json:"case"`
+	Differs string `json:"differs,omitempty"` // the differences that it explains; empty: whatever differs in the case
+	Reason  string `json:"reason"`
+	Clause  string `json:"clause,omitempty"`
+	Link    string `json:"link,omitempty"`
+	Until   string `json:"until"` // YYYY-MM-DD
 }
 
 // Cell is one server with one app.
@@ -183,6 +184,7 @@ type Case struct {
 	Repro     string      `json:"repro"`
 	Exchanges []Exchange  `json:"exchanges,omitempty"` // those that differ, in full
 	Evidence  []Exchange  `json:"evidence,omitempty"`  // all of them, where the app has a contract
+	Recorded  *Recorded   `json:"recorded,omitempty"`  // with the recorder
 }
 
 // Cannot tells that the server cannot be set up, or told, as the case asks: an answer, and no difference.

@@ -20,7 +20,8 @@ type job struct {
 	out      *results.Cell
 	started  time.Time
 	instance engine.Instance
-	lost     string // why no further case can be run: the server died, or the time is over
+	windows  []window // of the cases in this container, with the recorder
+	lost     string   // why no further case can be run: the server died, or the time is over
 }
 
 // cell takes a cell through its life. Each cell has its own element of the results, so no
@@ -92,7 +93,7 @@ func (j *job) of(p *plan.Part) (cases []results.Case) {
 }
 
 func (j *job) start(ctx context.Context, setup *plan.Setup) error {
-	spec, err := Spec(j.cell, setup, j.opts.Images)
+	spec, err := j.spec(setup)
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,7 @@ func (j *job) converse(ctx context.Context, p *plan.Part) error {
 	}
 	defer func() { <-read }() // bounded by Limits.Engine
 	j.cases(ctx, p)
+	j.recorded(ctx, p)
 	if p.Setup == nil && !p.Told && j.cell.App.Contract != nil && len(j.cell.Cases) == len(j.cell.App.Cases) && j.lost == "" {
 		bounded, cancel := context.WithTimeout(ctx, j.opts.Limits.Measure)
 		defer cancel()
@@ -172,6 +174,7 @@ func (j *job) one(ctx, bounded context.Context, c *golden.Case, result *results.
 		limits.Evidence = 0
 	}
 	played := PlayWith(bounded, On(j.cell.Server, j.instance), c, limits)
+	j.began(result, played)
 	played.File, played.Repro = file, repro
 	switch {
 	case played.Outcome <= results.Pass:
@@ -221,6 +224,9 @@ func epitaph(s engine.State) string {
 // case that an entry names has to differ, unless the entry says that it does so sometimes.
 func (j *job) known(result *results.Case) {
 	k := j.cell.Known(result.Name)
+	if k == nil && result.Outcome == results.Fail {
+		j.explained(result)
+	}
 	if k == nil || k.Sometimes && result.Outcome == results.Pass {
 		return
 	}
@@ -230,6 +236,24 @@ func (j *job) known(result *results.Case) {
 	case results.Pass:
 		result.Outcome, result.Known = results.Fail, &k.Divergence
 		result.Reason = passesAgain(k, j.relative(k.File))
+	}
+}
+
+// explained makes a failure a known one when entries speak of each of its differences.
+func (j *job) explained(result *results.Case) {
+	var differences []string
+	for i := range result.Exchanges {
+		differences = append(differences, result.Exchanges[i].Differences...)
+	}
+	entries := j.cell.Explain(result.Name, differences)
+	if len(entries) == 0 {
+		return
+	}
+	result.Outcome, result.Known = results.Known, &entries[0].Divergence
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, k := range entries {
+		j.used[k] = true
 	}
 }
 

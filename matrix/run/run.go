@@ -36,6 +36,7 @@ type Options struct {
 	Flags    []string // of the command that repeats a cell
 	Jobs     int      // cells at once; 0: DefaultJobs
 	FailFast bool
+	Record   bool      // put the recorder around each app
 	Limits   Limits    // zero: DefaultLimits
 	Progress Progress  // nil: nobody looks on
 	Today    time.Time // by which known divergences are judged; zero: today
@@ -124,8 +125,9 @@ type runner struct {
 	versions versions
 	accepts  accepts
 	out      *results.Run
+	used     map[*plan.Known]bool // of those that speak of single differences
 
-	mu sync.Mutex // Progress is told one thing at a time
+	mu sync.Mutex // of used, and Progress is told one thing at a time
 }
 
 func newRunner(p *plan.Plan, e engine.Engine, opts Options) *runner {
@@ -141,7 +143,7 @@ func newRunner(p *plan.Plan, e engine.Engine, opts Options) *runner {
 	if opts.Today.IsZero() {
 		opts.Today = time.Now()
 	}
-	r := &runner{plan: p, engine: e, opts: opts}
+	r := &runner{plan: p, engine: e, opts: opts, used: map[*plan.Known]bool{}}
 	r.out = &results.Run{
 		Format: results.Format, ID: opts.ID, Started: time.Now().UTC(), Command: opts.Command,
 		Cells: make([]results.Cell, len(p.Cells)),
@@ -213,6 +215,7 @@ func (r *runner) tell(what func(Progress)) {
 func (r *runner) finish(ctx context.Context) {
 	out := r.out
 	out.Problems = append(out.Problems, r.plan.Stale(r.opts.Today)...)
+	out.Problems = append(out.Problems, r.unused()...)
 	if len(out.Problems) > 0 {
 		out.Outcome.Raise(results.Fail)
 	}
@@ -233,6 +236,38 @@ func (r *runner) finish(ctx context.Context) {
 	}
 	r.subjects()
 	out.Finished = time.Now().UTC()
+}
+
+// unused are the entries of which no difference was met that they speak of, for servers that met all
+// that they are to meet.
+func (r *runner) unused() (problems []string) {
+	for _, s := range r.plan.Servers {
+		if !r.met(s) {
+			continue
+		}
+		for _, k := range s.Known {
+			if k.ByDifference() && !r.used[k] {
+				problems = append(problems, fmt.Sprintf("%s: nothing differs any more as the known divergence %q says: delete it", k.At(), k.Differs))
+			}
+		}
+	}
+	return problems
+}
+
+// met tells whether every case of a server, with every app of the whole plan, has been judged.
+func (r *runner) met(s *plan.Server) bool {
+	want, judged := 0, 0
+	for _, c := range r.plan.Whole().Cells {
+		if c.Server == s {
+			want += len(c.Cases)
+		}
+	}
+	for i := range r.out.Cells {
+		if c := &r.out.Cells[i]; c.Server == s.Name {
+			judged += len(c.Cases) - c.Count(results.Skip) - c.Count(results.Error)
+		}
+	}
+	return want == judged
 }
 
 // subjects says what met what.

@@ -622,6 +622,10 @@ func TestKnownDivergences(t *testing.T) {
 			results.Known, "odd known: a pass, b known, c pass", "", ""},
 		{"matches nothing", "[{case: app/z, reason: x, link: y, until: 2026-12-31}, {case: app/b, reason: x, link: y, until: 2026-12-31}]",
 			results.Fail, "odd known: a pass, b known, c pass", "", `server.yaml:4: the known divergence "app/z" matches no case`},
+		{"by its difference", `[{case: "*/*", differs: "the body has ?? bytes, *", reason: x, link: y, until: 2026-12-31}]`,
+			results.Known, "odd known: a pass, b known, c pass", "", ""},
+		{"by a difference that is not met", `[{case: "*/*", differs: "the status is 500*", reason: z, link: y, until: 2026-12-31}, {case: app/b, reason: x, link: y, until: 2026-12-31}]`,
+			results.Fail, "odd known: a pass, b known, c pass", "", `server.yaml:4: nothing differs any more as the known divergence "the status is 500*" says: delete it`},
 		{"until today", "[{case: app/b, reason: x, link: y, until: 2026-06-01}]", results.Known, "odd known: a pass, b known, c pass", "", ""},
 		{"until gone by", "[{case: app/b, reason: x, link: y, until: 2026-05-31}]",
 			results.Fail, "odd known: a pass, b known, c pass", "", "was to be looked at again by 2026-05-31"},
@@ -642,6 +646,21 @@ func TestKnownDivergences(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One difference that no entry speaks of is enough.
+func TestADifferenceIsExplainedOrNot(t *testing.T) {
+	p := checkout(t, `known: [{case: "*/*", differs: "header X-More*", reason: x, link: y, until: 2026-12-31}]`+"\n", "odd")
+	more := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Header().Set("X-More", "1")
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	e := &enginetest.Engine{Servers: map[string]enginetest.Server{"odd": site(map[string]http.HandlerFunc{"/a": more("a\n"), "/b": more("x\n")})}}
+	out := start(t, t.Context(), p, e, options(p))
+	wantOutcomes(t, out, results.Fail, "odd fail: a known, b fail, c pass")
 }
 
 // panicky is an engine with a fault.
