@@ -78,6 +78,17 @@ var Verbs = []Verb{Stop, Reload, KillWorker}
 // Worker is the name under which a case saves the number of the process that it has killed.
 const Worker = "pid"
 
+// Crowd is the most connections on which a case awaits responses together: 1 for most.
+func (c *Case) Crowd() int {
+	most := 1
+	for _, s := range c.Steps {
+		if s.Kind == Expect {
+			most = max(most, s.Times)
+		}
+	}
+	return most
+}
+
 // Logs tells whether a case asks for the server's log.
 func (c *Case) Logs() bool {
 	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Kind == Logged })
