@@ -105,7 +105,7 @@ func (e elsewhere) paragraph(f *Finding) string {
 		if len(f.Cases[s.Name]) > 0 {
 			continue
 		}
-		if e.differs(f, s.Name) {
+		if e.differs(f, s) {
 			differ = append(differ, e.named(s))
 		} else {
 			agree = append(agree, e.named(s))
@@ -133,19 +133,22 @@ func (f *Finding) names() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// differs tells whether a server is known to break the finding's clause too.
-func (e elsewhere) differs(f *Finding, server string) bool {
-	return slices.ContainsFunc(e.reds, func(r Red) bool {
-		if r.Server != server {
-			return false
+// differs tells whether a server is known to fail one of the finding's cases too.
+func (e elsewhere) differs(f *Finding, s *plan.Server) bool {
+	named := func(r Red) bool {
+		return slices.ContainsFunc(slices.Concat(slices.Collect(maps.Values(f.Cases))...), func(p string) bool { return matches(p, r.Case) })
+	}
+	for _, r := range e.reds {
+		if !named(r) {
+			continue
 		}
-		for _, patterns := range f.Cases {
-			if slices.ContainsFunc(patterns, func(p string) bool { return matches(p, r.Case) }) {
-				return true
-			}
+		app, name, _ := strings.Cut(r.Case, "/")
+		byDifference := slices.ContainsFunc(s.Known, func(k *plan.Known) bool { return k.ByDifference() && k.Matches(app, name) })
+		if r.Server == s.Name || byDifference {
+			return true
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // named is a server with the version that it had in the last whole run.
