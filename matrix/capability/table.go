@@ -110,10 +110,10 @@ func column(s *results.Subject, cell *results.Cell) Server {
 			continue
 		}
 		tally := out.Levels[c.Level]
-		switch c.Outcome {
-		case results.Pass:
+		switch {
+		case c.Outcome == results.Pass, c.Aside():
 			tally.Held++
-		case results.Known, results.Fail:
+		case c.Outcome == results.Known, c.Outcome == results.Fail:
 			tally.Broken++
 		default:
 			tally.Unknown++
@@ -184,7 +184,7 @@ func answer(cell *results.Cell, cases []string) Answer {
 		switch {
 		case c.Cannot():
 			a.Of--
-		case c.Outcome == results.Pass:
+		case c.Outcome == results.Pass, c.Aside():
 			a.Held++
 		case c.Outcome == results.Known, c.Outcome == results.Fail:
 			a.Broken = append(a.Broken, c.Name)

@@ -127,3 +127,16 @@ func TestJSON(t *testing.T) {
 		t.Errorf("read back: %+v", back)
 	}
 }
+
+// A difference that has nothing to do with a line is no answer to it.
+func TestADifferenceAside(t *testing.T) {
+	for clause, want := range map[string]Verdict{"C4, RFC 9110": Yes, "C1, RFC 9110": Partly} {
+		r := run()
+		c := &r.Cells[2].Cases[1]
+		c.Clauses = []string{"C1, C2"}
+		c.Known.Differs, c.Known.Clause = "Date is missing*", clause
+		if got := Make(r).Sections[0].Rows[0].Answers[1].Verdict; got != want {
+			t.Errorf("known for %s: line C1 is %s, want %s", clause, got, want)
+		}
+	}
+}

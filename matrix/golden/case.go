@@ -53,10 +53,11 @@ const (
 	Tell                  // the server is told something: to stop, say
 	Ended                 // the server has ended
 	Pause                 // nothing happens for a while
+	Logged                // the server's log says something that it did not say before the case
 )
 
 var kindNames = [...]string{
-	"send", "expect", "closed", "close", "reset", "half-close", "begins", "load", "every", "tell", "ended", "pause",
+	"send", "expect", "closed", "close", "reset", "half-close", "begins", "load", "every", "tell", "ended", "pause", "logged",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -76,6 +77,22 @@ var Verbs = []Verb{Stop, Reload, KillWorker}
 
 // Worker is the name under which a case saves the number of the process that it has killed.
 const Worker = "pid"
+
+// Crowd is the most connections on which a case awaits responses together: 1 for most.
+func (c *Case) Crowd() int {
+	most := 1
+	for _, s := range c.Steps {
+		if s.Kind == Expect {
+			most = max(most, s.Times)
+		}
+	}
+	return most
+}
+
+// Logs tells whether a case asks for the server's log.
+func (c *Case) Logs() bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Kind == Logged })
+}
 
 // Tells gives what a case tells the server, each verb once.
 func (c *Case) Tells() []Verb {
@@ -106,6 +123,7 @@ type Step struct {
 	Verb  Verb          // of a tell
 	Code  int           // of an ended: the exit code; -1: any
 	Pause time.Duration // of a pause
+	Log   []string      // of a logged: each has to stand in the log
 
 	Golden []*Expectation // an expect's or an every's allowed responses
 

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"wsgimatrix/matrix/wire"
@@ -121,11 +122,21 @@ func (c *comparison) content(r *wire.Response, vars Vars) {
 func (c *comparison) status(r *wire.Response, vars Vars) {
 	learned, ok := c.e.reason.match([]byte(r.Reason), false, vars)
 	c.sameStatus = r.Code == c.e.Status
+	if r.Reason == "" && c.e.standard() {
+		learned, ok = &found{}, true
+	}
 	if !c.sameStatus || !ok {
 		c.differ("the status is %s, not %s", statusText(r.Code, r.Reason), c.e.statusSource)
 		return
 	}
 	c.learn(learned)
+}
+
+// standard tells whether the reason phrase is the one that the code has anyway. A server may leave it
+// out, and servers that speak ASGI do (RFC 9112 §4: the phrase is optional).
+func (e *Expectation) standard() bool {
+	text, ok := plain(e.reason)
+	return ok && string(text) == http.StatusText(e.Status)
 }
 
 func (c *comparison) header(r *row) {

@@ -13,6 +13,12 @@ import (
 const goodDate = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 // response is what a server without fault answers.
+// unnamed is a response without a reason phrase.
+func unnamed(r *wire.Response) *wire.Response {
+	r.Reason = ""
+	return r
+}
+
 func response(body string, fields ...string) *wire.Response {
 	r := &wire.Response{
 		Version: "HTTP/1.1", Code: 200, Reason: "OK", Framing: wire.Length, Complete: true, Body: []byte(body),
@@ -47,6 +53,8 @@ func TestCompare(t *testing.T) {
 		"status":               {"200 OK\n", &wire.Response{Version: "HTTP/1.1", Code: 404, Reason: "Not Found", Framing: wire.Length, Complete: true, Fields: response("").Fields}, "the status is 404 Not Found, not 200 OK"},
 		"reason":               {"200 Okay\n", response(""), "the status is 200 OK, not 200 Okay"},
 		"any reason":           {"200 \\{any}\n", response(""), ""},
+		"a standard reason":    {"200 OK\n", unnamed(response("")), ""},
+		"an own reason":        {"200 Okay\n", unnamed(response("")), "the status is 200, not 200 Okay"},
 		"no reason":            {"200\n", response(""), "the status is 200 OK, not 200"},
 		"header missing":       {"200 OK\nA: b\n", response(""), "header A: b is missing"},
 		"header additional":    {"200 OK\n", response("", "A: b"), "header A: b is additional"},

@@ -17,7 +17,7 @@ const longestPause = 5 * time.Second
 
 // orders read the sections that name no connection.
 var orders = map[Kind]func(p *parser, s section, words []string, step *Step) bool{
-	Tell: (*parser).tell, Ended: (*parser).ended, Pause: (*parser).pause,
+	Tell: (*parser).tell, Ended: (*parser).ended, Pause: (*parser).pause, Logged: (*parser).logged,
 }
 
 func (p *parser) tell(s section, words []string, step *Step) bool {
@@ -56,6 +56,22 @@ func (p *parser) pause(s section, words []string, step *Step) bool {
 	}
 	step.Pause = d
 	return true
+}
+
+func (p *parser) logged(s section, words []string, step *Step) bool {
+	if len(words) > 1 {
+		p.wrong(s.line, `%q: what the log has to say stands below, a line each`, s.name)
+		return false
+	}
+	for line := range strings.Lines(s.text) {
+		if line = strings.TrimSpace(line); line != "" {
+			step.Log = append(step.Log, line)
+		}
+	}
+	if len(step.Log) == 0 {
+		p.wrong(s.line, "a logged section says what the log has to say, a line each")
+	}
+	return len(step.Log) > 0
 }
 
 // acting are the kinds that no app can answer by itself.

@@ -115,7 +115,7 @@ func (p *parser) refuse(line int, err error) {
 // sectionKinds are the words that begin a section's name.
 var sectionKinds = map[string]Kind{
 	"send": Send, "expect": Expect, "closed": Closed, "close": Close, "reset": Reset, "half-close": HalfClose,
-	"begins": Begins, "load": Load, "every": Every, "tell": Tell, "ended": Ended, "pause": Pause,
+	"begins": Begins, "load": Load, "every": Every, "tell": Tell, "ended": Ended, "pause": Pause, "logged": Logged,
 }
 
 // sectionOptions are the words that may end a section's name.
@@ -212,6 +212,7 @@ func (p *parser) step(s section, step Step, option string) {
 		p.send(s, &step, option == "raw")
 	case Expect, Every:
 		p.expect(s, &step, extent(option))
+	case Logged:
 	default:
 		if strings.TrimSpace(s.text) != "" {
 			p.wrong(s.line+1, "a %s section holds nothing", step.Kind)

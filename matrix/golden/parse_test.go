@@ -154,6 +154,8 @@ func TestMistakes(t *testing.T) {
 		"no worker":             {wired + "-- tell kill-worker --\n", `demo.txtar:9: which worker? an expect saves its process number: \{save pid [0-9]+}`},
 		"ended untold":          {wired + "-- ended --\n", `demo.txtar:9: a server ends when it is told to: write "-- tell stop --" above`},
 		"ended how":             {wired + "-- tell stop --\n-- ended badly --\n", `demo.txtar:10: "ended badly": behind ended stands an exit code`},
+		"nothing logged":        {wired + "-- logged --\n\n", `demo.txtar:9: a logged section says what the log has to say, a line each`},
+		"logged by whom":        {wired + "-- logged main --\nx\n", `demo.txtar:9: "logged main": what the log has to say stands below, a line each`},
 		"long pause":            {wired + "-- pause 1h --\n", `demo.txtar:9: "pause 1h" is not a pause of up to 5s`},
 		"text in pause":         {wired + "-- pause 1s --\nx\n", `demo.txtar:10: a pause section holds nothing`},
 		"one connection":        {wired + "-- send a*1 --\nGET / HTTP/1.1\n", `demo.txtar:9: "a*1": the number of connections is from 2 to 200, not "1"`},

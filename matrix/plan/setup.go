@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -100,6 +101,9 @@ func (c Cell) Parts() []Part {
 		}
 		parts[at[k.Setup]].Cases = append(parts[at[k.Setup]].Cases, i)
 	}
+	for i := range parts {
+		slices.SortStableFunc(parts[i].Cases, func(a, b int) int { return crowdFirst(c.Cases[a].Crowd(), c.Cases[b].Crowd()) })
+	}
 	return slices.DeleteFunc(parts, func(p Part) bool { return len(p.Cases) == 0 })
 }
 
@@ -116,6 +120,16 @@ func (c Cell) part(setup string, verbs []golden.Verb) Part {
 		}
 	}
 	return p
+}
+
+// crowdFirst orders cases by how many connections they await at once: the small crowd before the large
+// one, and both before cases that await one. What a case leaves behind, a thread that spins say, would
+// count against many clients at once first of all.
+func crowdFirst(a, b int) int {
+	if (a > 1) != (b > 1) {
+		return cmp.Compare(b, a)
+	}
+	return cmp.Compare(a, b)
 }
 
 // setups are the names of those that the cell's cases ask for.

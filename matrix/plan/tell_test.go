@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 
 	"wsgimatrix/matrix/golden"
@@ -46,5 +47,16 @@ func TestPartsOfTellingCases(t *testing.T) {
 	}
 	if p := parts[2]; p.Cannot != "the server cannot be told to reload: its server.yaml does not say how" || p.Cases[0] != 2 {
 		t.Errorf("the third part is %+v", p)
+	}
+}
+
+// A crowd comes first: what other cases leave behind would count against it.
+func TestACrowdComesFirst(t *testing.T) {
+	one := func(times int) *golden.Case {
+		return &golden.Case{Steps: []golden.Step{{Kind: golden.Send, Times: times}, {Kind: golden.Expect, Times: times}}}
+	}
+	cell := Cell{Server: &Server{}, App: &App{}, Cases: []*golden.Case{one(1), one(100), one(1), one(40)}}
+	if got, want := cell.Parts()[0].Cases, []int{3, 1, 0, 2}; !slices.Equal(got, want) {
+		t.Errorf("the order is %v, want %v", got, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -189,6 +190,16 @@ type Case struct {
 
 // Cannot tells that the server cannot be set up, or told, as the case asks: an answer, and no difference.
 func (c *Case) Cannot() bool { return c.Outcome == Known && c.Known == nil }
+
+// Aside tells that a case differs in something that it is not about: single differences that are known,
+// of which the entry cites no line that the case does.
+func (c *Case) Aside() bool {
+	if c.Known == nil || c.Known.Differs == "" || c.Outcome != Known {
+		return false
+	}
+	cited := LineIDs([]string{c.Known.Clause})
+	return !slices.ContainsFunc(LineIDs(c.Clauses), func(id string) bool { return slices.Contains(cited, id) })
+}
 
 // Exchange is the bytes sent and the bytes that came back.
 type Exchange struct {

@@ -249,7 +249,12 @@ func (j *job) explained(result *results.Case) {
 	if len(entries) == 0 {
 		return
 	}
-	result.Outcome, result.Known = results.Known, &entries[0].Divergence
+	result.Outcome = results.Known
+	for _, k := range entries { // the one that has to do with what the case is about, if there is one
+		if result.Known = &k.Divergence; !result.Aside() {
+			break
+		}
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, k := range entries {

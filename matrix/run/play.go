@@ -39,7 +39,10 @@ func once(ctx context.Context, target Target, c *golden.Case, limits Limits) (_ 
 	bounded, cancel := context.WithTimeout(ctx, limits.Case)
 	defer cancel()
 	p := newPlayer(bounded, target, c, limits)
-	err := p.steps()
+	err := p.mark()
+	if err == nil {
+		err = p.steps()
+	}
 	p.finish(err == nil)
 	result := p.result()
 	result.Seconds = time.Since(started).Seconds()
@@ -80,6 +83,7 @@ type player struct {
 	opened []*conn // in the order of their first use
 	heard  []*exchange
 	loads  map[string]*load
+	before int          // bytes of the server's log when the conversation began
 	told   *golden.Step // what the server was told last; nil: nothing
 }
 
@@ -122,6 +126,8 @@ func (p *player) step(step *golden.Step) error {
 		return p.ended(step)
 	case golden.Pause:
 		return p.pause(step.Pause)
+	case golden.Logged:
+		return p.logged(step)
 	case golden.Load:
 		return p.load(step)
 	case golden.Every:

@@ -54,7 +54,7 @@ func (ex *exchange) shown(keep int) results.Exchange {
 
 func (ex *exchange) golden() []string {
 	if len(ex.step.Golden) == 0 {
-		return []string{"-- " + ex.step.Name + " --\n"}
+		return []string{"-- " + ex.step.Name + " --\n" + strings.Join(ex.step.Log, "\n")}
 	}
 	return ex.step.Texts()
 }

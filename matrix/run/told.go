@@ -19,6 +19,8 @@ type Target interface {
 	Tell(ctx context.Context, verb golden.Verb, worker string) error
 	// State tells whether it still runs.
 	State(ctx context.Context) (engine.State, error)
+	// Log is what it has printed so far.
+	Log(ctx context.Context) ([]byte, error)
 }
 
 // On is the server that runs in a cell.
@@ -56,6 +58,8 @@ func (a addressed) Addr() string { return string(a) }
 func (addressed) Tell(context.Context, golden.Verb, string) error { return errNoTarget }
 
 func (addressed) State(context.Context) (engine.State, error) { return engine.State{}, errNoTarget }
+
+func (addressed) Log(context.Context) ([]byte, error) { return nil, errNoTarget }
 
 var errNoTarget = errors.New("only the server's address is known: it cannot be told anything")
 
@@ -99,6 +103,46 @@ func (p *player) ended(step *golden.Step) error {
 			return err
 		}
 	}
+}
+
+// mark notes where the log ends before a conversation that asks for what is logged in it.
+func (p *player) mark() error {
+	if !p.c.Logs() {
+		return nil
+	}
+	text, err := p.target.Log(p.ctx)
+	p.before = len(text)
+	return err
+}
+
+// logged waits until the log says what it has to. Engines are asked again and again, as for a server's end.
+func (p *player) logged(step *golden.Step) error {
+	ex := &exchange{step: step}
+	p.heard = append(p.heard, ex)
+	deadline := time.Now().Add(p.limits.Wait)
+	for {
+		text, err := p.target.Log(p.ctx)
+		if err != nil {
+			return err
+		}
+		ex.differences = missing(string(text[min(p.before, len(text)):]), step.Log)
+		if len(ex.differences) == 0 || time.Now().After(deadline) {
+			return nil
+		}
+		if err := p.pause(p.limits.ProbeMost); err != nil {
+			return err
+		}
+	}
+}
+
+// missing says which lines do not stand in a text.
+func missing(text string, lines []string) (differences []string) {
+	for _, line := range lines {
+		if !strings.Contains(text, line) {
+			differences = append(differences, fmt.Sprintf("the server has not logged %q", line))
+		}
+	}
+	return differences
 }
 
 func (p *player) pause(d time.Duration) error {

@@ -22,6 +22,7 @@ type tellable struct {
 	addr string
 	tell func(verb golden.Verb, worker string)
 	code atomic.Int32 // its exit code; runs: it has not ended
+	log  atomic.Pointer[string]
 }
 
 const runs = -1
@@ -31,6 +32,13 @@ func (s *tellable) Addr() string { return s.addr }
 func (s *tellable) Tell(_ context.Context, verb golden.Verb, worker string) error {
 	s.tell(verb, worker)
 	return nil
+}
+
+func (s *tellable) Log(context.Context) ([]byte, error) {
+	if text := s.log.Load(); text != nil {
+		return []byte(*text), nil
+	}
+	return nil, nil
 }
 
 func (s *tellable) State(context.Context) (engine.State, error) {
@@ -219,5 +227,29 @@ func TestManyConnections(t *testing.T) {
 	})
 	if r := playOn(t, s, text); r.Outcome != results.Pass || len(r.Evidence) != 1 {
 		t.Errorf("%s: %s; %d exchanges are kept", r.Outcome, r.Reason, len(r.Evidence))
+	}
+}
+
+// TestLogged: what stood in the log before the case does not count, and what comes late does.
+func TestLogged(t *testing.T) {
+	const text = "T\ngolden: wire\ntimeout: 1s\n\n-- send --\nGET / HTTP/1.1\nHost: x\n\n-- expect --\n200 OK\n\\{any}\n\nhello\n-- logged --\nsaid\nand this\n"
+	for name, test := range map[string]struct{ before, after, reason string }{
+		"said":        {"", "it was said, and this", ""},
+		"said before": {"it was said, and this", "", `the server has not logged "said"`},
+		"said partly": {"and this; ", "it was said", `the server has not logged "and this"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var s *tellable // the handler speaks of it
+			s = serving(t, true, 0, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(w, "hello")
+				time.AfterFunc(50*time.Millisecond, func() { all := test.before + test.after; s.log.Store(&all) })
+			})
+			s.log.Store(&test.before)
+			r := playOn(t, s, text)
+			if (r.Outcome == results.Pass) != (test.reason == "") || !strings.Contains(r.Reason, test.reason) {
+				t.Errorf("%s: %q, want in it %q", r.Outcome, r.Reason, test.reason)
+			}
+		})
 	}
 }

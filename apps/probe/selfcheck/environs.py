@@ -161,6 +161,8 @@ def errors():
         return NoWritelines()
     if wrong("errors-bytes"):
         return sys.stderr.buffer
+    if wrong("errors-lost"):
+        return io.StringIO()
     if wrong("errors-latin-1"):
         return io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     return sys.stderr

@@ -77,6 +77,7 @@ WRONG = {
     "broken-body-waits": "a body that breaks off is waited for",
     "broken-body-is-request": "what came of a body that breaks off is the next request",
     "errors-no-writelines": "wsgi.errors has no writelines()",
+    "errors-lost": "what is written to wsgi.errors goes nowhere",
     "errors-bytes": "wsgi.errors takes bytes",
     "errors-latin-1": "wsgi.errors takes latin-1 alone",
     # start_response and write
@@ -208,6 +209,7 @@ WRONG = {
     "bodiless-counted": "204 has a Content-Length",
     "head-length-zero": "a response to HEAD says that its body has no bytes",
     "bodiless-with-body": "204 and 304 have the body that the application yields",
+    "error-not-logged": "an exception of the application is not logged",
     "traceback-shown": "a 500 shows the traceback",
     "half-close-is-gone": "a client that has shut down its sending side gets no response",
     # Life cycle

@@ -193,7 +193,8 @@ class Response:
 
     def fail(self):
         """An exception: 500, or the client is shown that the response is not whole."""
-        log(traceback.format_exc())
+        if not wrong("error-not-logged"):
+            log(traceback.format_exc())
         if wrong("error-unanswered"):
             self.keep = False
         elif self.sent or (self.status and wrong("error-keeps-start")):

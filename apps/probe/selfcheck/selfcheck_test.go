@@ -5,6 +5,7 @@ package selfcheck_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -234,7 +235,29 @@ type server struct {
 	process *os.Process
 	ended   chan struct{} // closed when it has
 	state   *os.ProcessState
+	log     *printed
 }
+
+// printed is what a server has printed.
+type printed struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *printed) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(data)
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// Log is what it has printed.
+func (s *server) Log(context.Context) ([]byte, error) { return []byte(s.log.String()), nil }
 
 func (s *server) Addr() string { return s.addr }
 
@@ -270,8 +293,8 @@ func start(t *testing.T, wrong string, mode ...string) *server {
 	if wrong != "" {
 		args = append(args, "--wrong", wrong)
 	}
-	log := &strings.Builder{}
-	s := &server{ended: make(chan struct{})}
+	log := &printed{}
+	s := &server{ended: make(chan struct{}), log: log}
 	cmd := exec.CommandContext(t.Context(), "python3", args...)
 	cmd.Env = append(os.Environ(), "PYTHONPATH=..", "TMPDIR="+t.TempDir())
 	cmd.Stderr, cmd.WaitDelay = log, ending
@@ -281,7 +304,7 @@ func start(t *testing.T, wrong string, mode ...string) *server {
 			<-s.ended
 		}
 		if t.Failed() {
-			t.Logf("the server's log ends with:\n%s", log.String()[max(0, log.Len()-4000):])
+			t.Logf("the server's log ends with:\n%s", log.String()[max(0, len(log.String())-4000):])
 		}
 	})
 	if _, err := cmd.StdinPipe(); err != nil { // the server ends when this process does
