@@ -168,7 +168,7 @@ func (w *workspace) replayed(ctx context.Context, r *finding.Replayer, all []*fi
 	var broken []error
 	var different []string
 	run.Each(ctx, f.jobs, len(all), func(i int) {
-		came, err := r.Replay(ctx, all[i])
+		came, differs, err := r.Compare(ctx, all[i])
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -177,7 +177,7 @@ func (w *workspace) replayed(ctx context.Context, r *finding.Replayer, all []*fi
 		case f.record:
 			broken = append(broken, all[i].Record(came))
 		default:
-			different = append(different, all[i].Differences(came)...)
+			different = append(different, differs...)
 		}
 	})
 	w.console.say("%s replayed: %.1f s", plural(len(all), "finding"), time.Since(began).Seconds())

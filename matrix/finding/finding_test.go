@@ -145,11 +145,11 @@ func TestReplay(t *testing.T) {
 	r := &Replayer{Engine: &enginetest.Engine{Servers: map[string]enginetest.Server{"good": says("wrong\n"), Ours: says("right\r\n")}}, Plan: &plan.Plan{
 		Servers: []*plan.Server{{Name: "good", Port: 8000}, {Name: Ours, Port: 8000}}, Apps: []*plan.App{{Name: "bare"}},
 	}, Images: run.Images{Servers: map[string]string{"good": "image", Ours: "image"}, Apps: map[string]string{"bare": "image"}}}
-	came, err := r.Replay(t.Context(), f)
+	came, different, err := r.Compare(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if different := f.Differences(came); len(different) != 2 {
+	if len(different) != 2 {
 		t.Errorf("blocks that show nothing: %q", different)
 	}
 	if err := f.Record(came); err != nil {
@@ -163,6 +163,12 @@ func TestReplay(t *testing.T) {
 	}
 	if different := f.Differences(came); len(different) != 0 {
 		t.Errorf("differs from what was recorded: %q", different)
+	}
+	f.Exchanges[0].Got = "right\\r\\n\n" + closes + "\n"
+	engine, ok := r.Engine.(*enginetest.Engine)
+	before := engine.Started()
+	if _, different, err = r.Compare(t.Context(), f); err != nil || len(different) != 1 || !ok || engine.Started()-before != 2*tries {
+		t.Errorf("a server that answers otherwise: %q, %v, %d started", different, err, engine.Started()-before)
 	}
 }
 
