@@ -57,7 +57,7 @@ func (t *tool) findings(ctx context.Context, f findingsFlags, files []string) er
 		err = writeFindings(p, all)
 	}
 	if f.replay || f.record {
-		chosen, wrong := choose(all, files, f.sample)
+		chosen, wrong := choose(all, files, f.sample, time.Now())
 		if wrong != nil {
 			return usage(wrong)
 		}
@@ -108,7 +108,7 @@ func writeFindings(p *plan.Plan, all []*finding.Finding) error {
 
 // choose takes the findings that are named, or as many as a sample has: each day those behind the
 // day before's.
-func choose(all []*finding.Finding, files []string, sample int) (chosen []*finding.Finding, err error) {
+func choose(all []*finding.Finding, files []string, sample int, now time.Time) (chosen []*finding.Finding, err error) {
 	for _, file := range files {
 		i := slices.IndexFunc(all, func(f *finding.Finding) bool { return same(f.File, file) })
 		if i < 0 {
@@ -119,7 +119,7 @@ func choose(all []*finding.Finding, files []string, sample int) (chosen []*findi
 	if len(files) > 0 || sample == 0 || sample >= len(all) {
 		return chosenOr(chosen, all), nil
 	}
-	day := int(time.Now().Unix() / (24 * 60 * 60))
+	day := int(now.Unix() / (24 * 60 * 60))
 	for i := range sample {
 		chosen = append(chosen, all[(day*sample+i)%len(all)])
 	}
