@@ -10,7 +10,7 @@ import (
 )
 
 // Pending are the servers whose findings are still to be written; a list to shrink.
-var Pending = []string{"cheroot", "gevent", "gunicorn-gevent", "nginx-gunicorn", "werkzeug"}
+var Pending = []string{"cheroot", "gevent", "gunicorn-gevent", "mod-wsgi", "nginx-gunicorn", "uvicorn", "werkzeug"}
 
 // Red is a MUST that a server that others wrote is known to break.
 type Red struct {
