@@ -135,6 +135,24 @@ func TestRecordShowsTheWSGISide(t *testing.T) {
 	}
 }
 
+// TestFindingsReplay replays some findings: others each day. `bin/matrix findings --replay` replays all.
+func TestFindingsReplay(t *testing.T) {
+	path, err := tool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), path, "findings", "--replay", "--sample", "10", "--out", out)
+	cmd.Dir = root
+	said, err := cmd.CombinedOutput()
+	if code(t, err) != 0 || !strings.Contains(string(said), "10 findings replayed") {
+		t.Errorf("exit code %d\n%s", code(t, err), said)
+	}
+	if left := leftovers(t, out); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // underWay starts a long run and returns when it has a container.
 func underWay(t *testing.T, out string) *exec.Cmd {
 	t.Helper()

@@ -82,7 +82,7 @@ func TestFoldersStand(t *testing.T) {
 	}
 }
 
-var makeCommand = regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)")
+var makeCommand = regexp.MustCompile("(?m)(?:^|`)make ([a-z/]+)")
 
 func TestMakeTargetsExist(t *testing.T) {
 	makefile := text(t, "Makefile")

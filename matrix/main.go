@@ -176,6 +176,6 @@ configuration; 3 the runner or the engine failed, or a cell could not be judged.
 		PersistentPreRun: func(*cobra.Command, []string) { t.started = true },
 	}
 	c.PersistentFlags().StringVar(&t.root, "root", "", "the checkout (default: the folder with matrix.yaml, from here upward)")
-	c.AddCommand(t.runCommand(), t.listCommand(), t.goldenCommand(), t.cleanCommand(), t.floorCommand(), t.benchCommand(), t.versionCommand())
+	c.AddCommand(t.runCommand(), t.listCommand(), t.goldenCommand(), t.cleanCommand(), t.floorCommand(), t.benchCommand(), t.findingsCommand(), t.versionCommand())
 	return c
 }
