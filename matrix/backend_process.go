@@ -75,12 +75,12 @@ type processBackend struct{ *process.Engine }
 // Build builds the servers; an app is its folder.
 func (b *processBackend) Build(ctx context.Context, p *plan.Plan, _ buildOptions) (run.Images, error) {
 	images := run.Images{Servers: map[string]string{}, Apps: map[string]string{}, Why: map[string]string{}}
-	commands := map[string][]string{}
+	var names []string
 	for _, s := range p.Servers {
-		commands[s.Name] = s.Command
+		names = append(names, s.Name)
 	}
 	var err error
-	if images.Servers, err = b.Make(ctx, commands); err != nil {
+	if images.Servers, err = b.Make(ctx, names); err != nil {
 		return run.Images{}, err
 	}
 	for _, a := range p.Apps {

@@ -18,7 +18,8 @@ type Spec struct {
 	Port     int               // where the server listens inside
 	Stop     string            // the signal that ends it; empty: SIGTERM
 	Env      map[string]string // besides what the image sets
-	Command  []string          // instead of what the image runs; nil: the image's own
+	Own      []string          // the server's own command, which its image runs by itself
+	Command  []string          // instead of that; nil: the server's own
 	CPUs     string            // the cores it may use ("0", "0,1"); empty: all
 }
 

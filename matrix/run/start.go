@@ -24,7 +24,7 @@ func Spec(c plan.Cell, setup *plan.Setup, images Images) (engine.Spec, error) {
 	}
 	spec := engine.Spec{
 		Server: s.Name, App: a.Name, Image: image, AppImage: appImage,
-		Callable: a.Callable, Port: s.Port, Stop: s.Stop, Env: c.Environment(),
+		Callable: a.Callable, Port: s.Port, Stop: s.Stop, Env: c.Environment(), Own: Command(s.Command, a.Callable),
 	}
 	if setup != nil {
 		spec.Command = Command(setup.Command, a.Callable)

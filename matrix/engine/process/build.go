@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -77,19 +78,16 @@ func (i *instance) Faults() error {
 // the race build leaves it out. Its workers turn the same loop as eventloop, which is watched.
 const Forking = "prefork"
 
-// Make builds servers, of which the commands are given by name, and returns their programs.
-func (e *Engine) Make(ctx context.Context, commands map[string][]string) (map[string]string, error) {
+// Make builds servers, and returns their programs by name.
+func (e *Engine) Make(ctx context.Context, names []string) (map[string]string, error) {
 	if err := e.tools(); err != nil {
 		return nil, err
 	}
 	made := map[string]string{}
-	for name, command := range commands {
+	for _, name := range names {
 		if err := e.server(ctx, name); err != nil {
 			return nil, fmt.Errorf("process: build %s: %w", name, err)
 		}
-		e.mu.Lock()
-		e.commands[name] = command
-		e.mu.Unlock()
 		made[name] = filepath.Join(e.home, "bin", name)
 	}
 	return made, nil
@@ -170,15 +168,16 @@ func (e *Engine) forward(ctx context.Context, name string) error {
 	return output(cmd)
 }
 
-// libasan is the path of AddressSanitizer's run-time library; empty: gcc has none.
-func libasan() string {
+// libasan is the path of AddressSanitizer's run-time library; empty: gcc has none. gcc is asked once,
+// and not for every cell.
+var libasan = sync.OnceValue(func() string {
 	out, err := exec.Command("gcc", "-print-file-name=libasan.so").Output()
 	path := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(path) {
 		return ""
 	}
 	return path
-}
+})
 
 // ParseBuild finds a build by its name.
 func ParseBuild(name string) (Build, error) {

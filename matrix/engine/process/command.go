@@ -9,14 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"wsgimatrix/matrix/engine"
 )
 
 // The words of a server.yaml's command that mean something other where there is no container.
 const (
-	callable   = "{app}"
 	relay      = "relay" // relay SOCKET COMMAND…: the server listens on a Unix socket, which needs no relay here
 	bind       = "--bind"
 	unixPrefix = "unix:"
@@ -26,9 +24,7 @@ const (
 func (e *Engine) argv(spec engine.Spec, cell *instance) ([]string, error) {
 	words := slices.Clone(spec.Command)
 	if words == nil {
-		e.mu.Lock()
-		words = slices.Clone(e.commands[spec.Server])
-		e.mu.Unlock()
+		words = slices.Clone(spec.Own)
 	}
 	unix := e.opts.Socket == Unix
 	if len(words) > 2 && words[0] == relay {
@@ -38,9 +34,6 @@ func (e *Engine) argv(spec engine.Spec, cell *instance) ([]string, error) {
 		return nil, fmt.Errorf("its command does not begin with %s, and nothing else can be run without a container", filepath.Base(spec.Image))
 	}
 	words[0] = spec.Image
-	for i := range words {
-		words[i] = strings.ReplaceAll(words[i], callable, spec.Callable)
-	}
 	at := slices.Index(words, bind)
 	if at < 0 || at+1 >= len(words) {
 		return nil, fmt.Errorf("its command has no %s, so it cannot be told where to listen", bind)

@@ -63,12 +63,10 @@ func (i *instance) Addr() string { return i.addr }
 
 // State tells whether the server still runs.
 func (i *instance) State(context.Context) (engine.State, error) {
-	select {
-	case <-i.ended:
-		return engine.State{ExitCode: exitCode(i.cmd.ProcessState)}, nil
-	default:
+	if i.running() {
 		return engine.State{Running: true}, nil
 	}
+	return engine.State{ExitCode: exitCode(i.cmd.ProcessState)}, nil
 }
 
 // exitCode is a shell's: 128 and the signal's number for a process that a signal has ended.

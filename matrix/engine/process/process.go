@@ -57,7 +57,6 @@ type Engine struct {
 	home   string // what was built: bin, lib, and an interpreter for each server where the build has its own
 
 	mu       sync.Mutex
-	commands map[string][]string // of servers, by name
 	cells    []*instance
 	lastPort int
 	closed   bool
@@ -78,7 +77,7 @@ func New(opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process: %w", err)
 	}
-	return &Engine{opts: opts, python: python, home: home, commands: map[string][]string{}}, nil
+	return &Engine{opts: opts, python: python, home: home}, nil
 }
 
 // homeOf is a folder of the user's cache for what is built of a checkout: what is there already need
@@ -159,10 +158,8 @@ func (e *Engine) prepare(spec engine.Spec) (*instance, error) {
 
 // interpreter is the python3 of a server: a sanitizer may need one that is built with it.
 func (e *Engine) interpreter(server string) string {
-	if own := filepath.Join(e.home, "python", server); e.opts.Build == Race {
-		if _, err := os.Stat(own); err == nil {
-			return own
-		}
+	if e.opts.Build == Race {
+		return filepath.Join(e.home, "python", server)
 	}
 	return e.python
 }

@@ -51,12 +51,13 @@ func start(t *testing.T, opts Options, env map[string]string) engine.Instance {
 			t.Error(err)
 		}
 	})
-	made, err := e.Make(t.Context(), map[string][]string{"eventloop": {"eventloop", "--bind", "0.0.0.0:8000", "{app}"}})
+	made, err := e.Make(t.Context(), []string{"eventloop"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cell, err := e.Start(t.Context(), engine.Spec{
 		Server: "eventloop", App: "bare", Image: made["eventloop"], AppImage: filepath.Join(opts.Root, "apps", "bare"), Callable: "app:app", Env: env,
+		Own: []string{"eventloop", "--bind", "0.0.0.0:8000", "app:app"},
 	})
 	if err != nil {
 		t.Fatal(err)
