@@ -5,8 +5,12 @@ import (
 	"net/http"
 	"strings"
 
+	"wsgimatrix/matrix/diff"
 	"wsgimatrix/matrix/wire"
 )
+
+// diffContext is how many lines stand around a difference.
+const diffContext = 3
 
 // Verdict is what comparing a response with its golden found.
 type Verdict struct {
@@ -233,7 +237,7 @@ func (c *comparison) extent(r *wire.Response) {
 
 // diff is the golden against the response, normalised: what agrees is shown as the golden writes it.
 func (c *comparison) diff(r *wire.Response, vars Vars) string {
-	return unified("golden", "received", c.e.shown(), c.normalised(r, vars))
+	return diff.Unified("golden", "received", c.e.shown(), c.normalised(r, vars), diffContext)
 }
 
 // shown is the golden, with a big body cut.

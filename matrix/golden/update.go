@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 
+	"wsgimatrix/matrix/diff"
 	"wsgimatrix/matrix/mistake"
 	"wsgimatrix/matrix/wire"
 )
@@ -45,7 +46,7 @@ func Update(ctx context.Context, c *Case, app Caller) (*Change, error) {
 	if _, err := Parse(c.Name, c.File, change.New); err != nil {
 		return nil, fmt.Errorf("what was made of %s cannot be read again: %w", c.File, err)
 	}
-	change.Diff = unified(c.File, c.File+" (updated)", string(change.Old), string(change.New))
+	change.Diff = diff.Unified(c.File, c.File+" (updated)", string(change.Old), string(change.New), diffContext)
 	return change, nil
 }
 

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pmezard/go-difflib/difflib"
-
+	"wsgimatrix/matrix/diff"
 	"wsgimatrix/matrix/results"
 )
 
@@ -73,7 +72,7 @@ func (d *Difference) finish() {
 	first := &d.Groups[0]
 	for i := range d.Groups[1:] {
 		g := &d.Groups[1+i]
-		g.Diff = unified(strings.Join(first.Servers, ", "), strings.Join(g.Servers, ", "), first.Text, g.Text)
+		g.Diff = diff.Unified(strings.Join(first.Servers, ", "), strings.Join(g.Servers, ", "), first.Text, g.Text, 2)
 	}
 }
 
@@ -142,16 +141,4 @@ func text(r *results.Recorded) string {
 		}
 	}
 	return b.String()
-}
-
-func unified(nameA, nameB, a, b string) string {
-	diff, err := difflib.GetUnifiedDiffString(difflib.UnifiedDiff{
-		A: difflib.SplitLines(strings.TrimSuffix(a, "\n")), FromFile: nameA,
-		B: difflib.SplitLines(strings.TrimSuffix(b, "\n")), ToFile: nameB,
-		Context: 2,
-	})
-	if err != nil {
-		return "" // only a writer can fail, and this one cannot
-	}
-	return diff
 }
