@@ -128,6 +128,9 @@ var lastPort atomic.Int32
 
 // freePort gives a port below those that the kernel gives to clients.
 func freePort(t *testing.T) string {
+	// A child that is born now keeps the socket until it execs, and it would answer in the server's place.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 20000+(os.Getpid()*7+int(lastPort.Add(1)))%10000)
 		if l, err := net.Listen("tcp", addr); err == nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"wsgimatrix/matrix/engine"
 )
@@ -59,6 +60,9 @@ const (
 func (e *Engine) port() (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	// A child that is born now keeps the socket until it execs, and it would answer in the cell's place.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for range ports {
 		e.lastPort++
 		port := firstPort + (os.Getpid()*37+e.lastPort)%ports
