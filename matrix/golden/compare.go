@@ -126,7 +126,8 @@ func (c *comparison) content(r *wire.Response, vars Vars) {
 func (c *comparison) status(r *wire.Response, vars Vars) {
 	learned, ok := c.e.reason.match([]byte(r.Reason), false, vars)
 	c.sameStatus = r.Code == c.e.Status
-	if r.Reason == "" && c.e.standard() {
+	// The phrase of an interim response is the server's own.
+	if c.e.Interim() || c.e.standard() && (r.Reason == "" || r.Reason == http.StatusText(r.Code)) {
 		learned, ok = &found{}, true
 	}
 	if !c.sameStatus || !ok {
@@ -136,11 +137,12 @@ func (c *comparison) status(r *wire.Response, vars Vars) {
 	c.learn(learned)
 }
 
-// standard tells whether the reason phrase is the one that the code has anyway. A server may leave it
-// out, and servers that speak ASGI do (RFC 9112 §4: the phrase is optional).
+// standard tells whether the reason phrase is, but for case, the one that the code has anyway: a server
+// may leave it out or restore it. Servers that speak ASGI do, which has no place for the application's;
+// it is optional, and for people (RFC 9112 §4).
 func (e *Expectation) standard() bool {
 	text, ok := plain(e.reason)
-	return ok && string(text) == http.StatusText(e.Status)
+	return ok && len(text) > 0 && strings.EqualFold(string(text), http.StatusText(e.Status))
 }
 
 func (c *comparison) header(r *row) {
