@@ -69,7 +69,7 @@ func DefaultLimits() Limits {
 		Wait:     5 * time.Second,
 		Exchange: 60 * time.Second,
 		Case:     3 * time.Minute,
-		Settle:   500 * time.Millisecond,
+		Settle:   250 * time.Millisecond,
 		Record:   32 << 20,
 		Evidence: 16 << 10,
 		Keep:     8 << 20,

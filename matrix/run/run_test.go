@@ -721,6 +721,29 @@ func TestJobsBoundTheCells(t *testing.T) {
 	}
 }
 
+// beginnings is a Progress that notes in which order cells begin.
+type beginnings struct {
+	notes
+	servers []string
+}
+
+func (b *beginnings) Started(server, app string) {
+	b.notes.Started(server, app)
+	b.servers = append(b.servers, server)
+}
+
+func TestACellThatIsKnownToDifferIsBegunBeforeOthersOfItsLength(t *testing.T) {
+	p := checkout(t, "known: [{case: app/b, reason: x, link: y, until: 2026-12-31}]\n", "quick", "slow")
+	p.Cells[0].Server.Known = nil
+	e := &enginetest.Engine{Servers: map[string]enginetest.Server{"quick": site(nil), "slow": site(map[string]http.HandlerFunc{"/b": different})}}
+	opts, b := options(p), &beginnings{}
+	opts.Jobs, opts.Progress = 1, b
+	start(t, t.Context(), p, e, opts)
+	if strings.Join(b.servers, " ") != "slow quick" {
+		t.Errorf("begun: %v", b.servers)
+	}
+}
+
 // notes is a Progress that nobody may enter twice at once.
 type notes struct {
 	started, cases, done int // written without a lock: the race detector tells
