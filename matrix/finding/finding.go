@@ -6,6 +6,7 @@ package finding
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -41,7 +42,7 @@ type Head struct {
 	Clause   string              `yaml:"clause"`
 	Link     string              `yaml:"link"`     // to the clause
 	Source   string              `yaml:"source"`   // file and function
-	Upstream string              `yaml:"upstream"` // OWNER/REPO#N, or none
+	Upstream string              `yaml:"upstream"` // OWNER/REPO#N, none found, or not looked for
 	Server   string              `yaml:"server"`   // whose image it is replayed in
 	Cases    map[string][]string `yaml:"cases"`    // by server: APP/CASE, with * and ?
 }
@@ -56,18 +57,26 @@ type Exchange struct {
 // span is a part of the file's text.
 type span struct{ from, to int }
 
-// Load reads every finding under a checkout, by name.
+// Load reads every finding under a checkout, by name. It tells of every mistake, not of the first alone.
 func Load(root string) (all []*Finding, err error) {
+	var mistakes []error
 	err = filepath.WalkDir(filepath.Join(root, Folder), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".md" || d.Name() == "README.md" {
 			return err
 		}
 		f, err := Read(path)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			return nil
+		}
 		all = append(all, f)
-		return err
+		return nil
 	})
+	if err = errors.Join(append(mistakes, err)...); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b *Finding) int { return strings.Compare(a.Name, b.Name) })
-	return all, err
+	return all, nil
 }
 
 // Read reads one file.
@@ -104,6 +113,9 @@ func (f *Finding) wrong(line int, what string) error {
 	return &mistake.At{File: f.File, Line: line, What: what}
 }
 
+// known is what is known of an issue upstream.
+var known = regexp.MustCompile(`^([\w.-]+/[\w.-]+#\d+|none found|not looked for)$`)
+
 // whole tells what is missing.
 func (f *Finding) whole() error {
 	for _, need := range []struct{ key, value string }{
@@ -114,6 +126,8 @@ func (f *Finding) whole() error {
 		}
 	}
 	switch {
+	case !known.MatchString(f.Upstream):
+		return f.wrong(1, fmt.Sprintf("upstream is %q: write an issue as OWNER/REPO#N, or %q, or %q", f.Upstream, "none found", "not looked for"))
 	case len(f.Cases[f.Server]) == 0:
 		return f.wrong(1, "cases names none of "+f.Server+", in whose image it is replayed")
 	case f.Project != filepath.Base(filepath.Dir(f.File)):

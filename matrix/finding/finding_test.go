@@ -92,6 +92,7 @@ func TestParseNamesTheLineAndTheMend(t *testing.T) {
 		"no head":         {"---\n", "", "c1.md:1: a finding begins with its front matter"},
 		"an unknown key":  {"clause:", "clauses:", "field clauses not found"},
 		"no clause":       {"clause: C1\n", "", "the front matter lacks clause"},
+		"no issue":        {"none found", "none", `upstream is "none": write an issue as OWNER/REPO#N`},
 		"another project": {"project: good", "project: bad", "the project is bad"},
 		"no cases":        {"  good: [", "  bad: [", "cases names none of good"},
 		"no application":  {"python app.py", "python", "the application is missing"},
@@ -104,6 +105,25 @@ func TestParseNamesTheLineAndTheMend(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+func TestEachBrokenFileIsNamed(t *testing.T) {
+	root := t.TempDir()
+	folder := filepath.Join(root, Folder, "good")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"c1.md": sample, "c2.md": "no head", "c3.md": strings.Replace(sample, "source: good.py", "source: good.py (a: b)", 1),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(root)
+	if err == nil || !strings.Contains(err.Error(), "c2.md:1: a finding begins") || !strings.Contains(err.Error(), "c3.md:1: the front matter") {
+		t.Errorf("%v, want both files", err)
 	}
 }
 
