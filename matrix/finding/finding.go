@@ -42,7 +42,7 @@ type Head struct {
 	Clause   string              `yaml:"clause"`
 	Link     string              `yaml:"link"`     // to the clause
 	Source   string              `yaml:"source"`   // file and function
-	Upstream string              `yaml:"upstream"` // OWNER/REPO#N, none found, or not looked for
+	Upstream string              `yaml:"upstream"` // OWNER/REPO#N, several with commas between them; none found; or not looked for
 	Server   string              `yaml:"server"`   // whose image it is replayed in
 	Cases    map[string][]string `yaml:"cases"`    // by server: APP/CASE, with * and ?
 }
@@ -113,8 +113,10 @@ func (f *Finding) wrong(line int, what string) error {
 	return &mistake.At{File: f.File, Line: line, What: what}
 }
 
-// known is what is known of an issue upstream.
-var known = regexp.MustCompile(`^([\w.-]+/[\w.-]+#\d+|none found|not looked for)$`)
+// upstream is what is known of issues upstream.
+var upstream = regexp.MustCompile(`^(` + issue + `(, ` + issue + `)*|none found|not looked for)$`)
+
+const issue = `[\w.-]+/[\w.-]+#\d+`
 
 // whole tells what is missing.
 func (f *Finding) whole() error {
@@ -126,8 +128,8 @@ func (f *Finding) whole() error {
 		}
 	}
 	switch {
-	case !known.MatchString(f.Upstream):
-		return f.wrong(1, fmt.Sprintf("upstream is %q: write an issue as OWNER/REPO#N, or %q, or %q", f.Upstream, "none found", "not looked for"))
+	case !upstream.MatchString(f.Upstream):
+		return f.wrong(1, fmt.Sprintf("upstream is %q: write OWNER/REPO#N, with commas between several, or %q, or %q", f.Upstream, "none found", "not looked for"))
 	case len(f.Cases[f.Server]) == 0:
 		return f.wrong(1, "cases names none of "+f.Server+", in whose image it is replayed")
 	case f.Project != filepath.Base(filepath.Dir(f.File)):

@@ -92,7 +92,7 @@ func TestParseNamesTheLineAndTheMend(t *testing.T) {
 		"no head":         {"---\n", "", "c1.md:1: a finding begins with its front matter"},
 		"an unknown key":  {"clause:", "clauses:", "field clauses not found"},
 		"no clause":       {"clause: C1\n", "", "the front matter lacks clause"},
-		"no issue":        {"none found", "none", `upstream is "none": write an issue as OWNER/REPO#N`},
+		"no issue":        {"none found", "none", `upstream is "none": write OWNER/REPO#N`},
 		"another project": {"project: good", "project: bad", "the project is bad"},
 		"no cases":        {"  good: [", "  bad: [", "cases names none of good"},
 		"no application":  {"python app.py", "python", "the application is missing"},
@@ -104,6 +104,21 @@ func TestParseNamesTheLineAndTheMend(t *testing.T) {
 		_, err := parse(good, []byte(strings.Replace(sample, c.old, c.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}
+
+func TestIssuesUpstreamAreLinks(t *testing.T) {
+	for upstream, want := range map[string]string{
+		"none found":     "| none found |",
+		"a/b-c#1, d/e#2": "| [a/b-c#1](https://github.com/a/b-c/issues/1), [d/e#2](https://github.com/d/e/issues/2) |",
+	} {
+		f, err := parse(filepath.Join("docs", "good", "c1.md"), []byte(strings.Replace(sample, "none found", "\""+upstream+"\"", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if table := Index([]*Finding{f}); !strings.Contains(table, want) {
+			t.Errorf("%s\nlacks %s", table, want)
 		}
 	}
 }

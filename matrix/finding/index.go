@@ -74,7 +74,7 @@ func Index(all []*Finding) string {
 		for _, server := range slices.Sorted(maps.Keys(f.Cases)) {
 			cases = append(cases, server+": `"+strings.Join(f.Cases[server], "` `")+"`")
 		}
-		fmt.Fprintf(&b, "| %s | [%s](%s.md) | [%s](%s) | %s | %s |\n", f.Project, cell(f.Title), f.Name, cell(f.Clause), f.Link, f.issue(), strings.Join(cases, "<br>"))
+		fmt.Fprintf(&b, "| %s | [%s](%s.md) | [%s](%s) | %s | %s |\n", f.Project, cell(f.Title), f.Name, cell(f.Clause), f.Link, f.issues(), strings.Join(cases, "<br>"))
 	}
 	fmt.Fprintf(&b, "\n%d findings, each of a MUST.\n", len(all))
 	return b.String()
@@ -82,14 +82,11 @@ func Index(all []*Finding) string {
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
-var issueNumber = regexp.MustCompile(`^([\w.-]+/[\w.-]+)#(\d+)$`)
+var issueNumber = regexp.MustCompile(`([\w.-]+/[\w.-]+)#(\d+)`)
 
-// issue is the upstream issue as a link.
-func (f *Finding) issue() string {
-	if m := issueNumber.FindStringSubmatch(f.Upstream); m != nil {
-		return fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", f.Upstream, m[1], m[2])
-	}
-	return cell(f.Upstream)
+// issues are those upstream, as links.
+func (f *Finding) issues() string {
+	return issueNumber.ReplaceAllString(f.Upstream, "[$0](https://github.com/$1/issues/$2)")
 }
 
 // elsewhere says what the other servers of the matrix do in a finding's cases.
