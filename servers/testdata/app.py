@@ -558,7 +558,8 @@ def threads(environ, start_response):
 
 
 def write_from_thread(environ, start_response):
-    """A thread that outlives the call tries to write into the response."""
+    """A thread that outlives the call tries to write into the response, of which one chunk is more
+    than the sockets hold: it is being sent until the client reads it."""
     w = start_response("200 OK", TEXT)
 
     def intrude():
@@ -570,7 +571,7 @@ def write_from_thread(environ, start_response):
             say(type(error).__name__)
 
     threading.Thread(target=intrude).start()
-    return large(environ, lambda *_: None)
+    return Body([b"x" * (64 << 20)])
 
 
 def app(environ, start_response):
