@@ -108,6 +108,22 @@ func TestParseNamesTheLineAndTheMend(t *testing.T) {
 	}
 }
 
+func TestTheVersionInServerMayChange(t *testing.T) {
+	f := &Finding{File: "c1.md", Exchanges: []Exchange{{
+		Expected: `Server: ours/0.1.0\r\n` + "\n", Got: `server: Good/2.4.68 (Debian) mod_x/5.0.2\r\n` + "\n" + `X: a/1\r\n` + "\n",
+	}}}
+	for got, differences := range map[string]int{
+		`server: Good/2.4.71 (Debian) mod_x/5.0.2\r\n` + "\n" + `X: a/1\r\n` + "\n":   0,
+		`server: Better/2.4.68 (Debian) mod_x/5.0.2\r\n` + "\n" + `X: a/1\r\n` + "\n": 1,
+		`server: Good/2.4.68 (Debian) mod_x/5.0.2\r\n` + "\n" + `X: a/2\r\n` + "\n":   1,
+	} {
+		came := Replayed{Expected: []string{`Server: ours/0.2.0\r\n` + "\n"}, Got: []string{got}}
+		if different := f.Differences(came); len(different) != differences {
+			t.Errorf("%q: %q", got, different)
+		}
+	}
+}
+
 func TestIssuesUpstreamAreLinks(t *testing.T) {
 	for upstream, want := range map[string]string{
 		"none found":     "| none found |",
