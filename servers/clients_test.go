@@ -113,7 +113,7 @@ func TestClientGone(t *testing.T) {
 
 func TestDeadlines(t *testing.T) {
 	each(t, concurrent(), func(t *testing.T, m model) {
-		s := start(t, m, "--timeout", "200ms", "--keep-alive", "200ms")
+		s := start(t, m, "--timeout", "1s", "--keep-alive", "1s")
 		before := time.Now()
 		head, body, silent, idle := s.dial(), s.dial(), s.dial(), s.dial()
 		head.send("GET /hello HTTP/1.1\r\nHost: te")
@@ -142,11 +142,11 @@ func TestDeadlines(t *testing.T) {
 // socket, so the client is waited for).
 func TestSlowApplicationDoesNotSpendTheClientsTime(t *testing.T) {
 	each(t, models, func(t *testing.T, m model) {
-		s := start(t, m, "--timeout", "1s", "--keep-alive", "1s")
+		s := start(t, m, "--timeout", "2s", "--keep-alive", "2s")
 		c := s.dial()
 		c.send(request("GET", "/big_later?size=20000000"))
 		s.says("inside")
-		time.Sleep(1500 * time.Millisecond) // longer than a client may take
+		time.Sleep(2500 * time.Millisecond) // longer than a client may take
 		s.open("hold", 1)
 		r := c.head("GET")
 		time.Sleep(500 * time.Millisecond) // not as long
