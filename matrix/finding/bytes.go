@@ -53,7 +53,8 @@ var imfDate = `[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT`
 
 var (
 	dateNow = regexp.MustCompile(imfDate)
-	address = regexp.MustCompile(`\b172\.\d+\.\d+\.\d+\b`)
+	address = regexp.MustCompile(`\b(?:10\.\d+|172\.\d+|192\.168)\.\d+\.\d+\b`)
+	host    = regexp.MustCompile(`\b[0-9a-f]{12}\b`) // the name that an engine gives a container
 )
 
 // Transcript writes what came as a file shows it: a line end in it ends a line, and is shown; what
@@ -79,6 +80,7 @@ func Transcript(came []byte, closed bool) string {
 	text := b.String()
 	text = dateNow.ReplaceAllLiteralString(text, "{date}")
 	text = address.ReplaceAllLiteralString(text, "{address}")
+	text = host.ReplaceAllLiteralString(text, "{host}")
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}

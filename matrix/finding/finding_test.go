@@ -170,8 +170,8 @@ func TestBytesAreThoseOfPrintf(t *testing.T) {
 }
 
 func TestTranscriptShowsEveryByte(t *testing.T) {
-	got := Transcript([]byte("a\tb\\\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\xff\x00from 172.17.0.1"), true)
-	want := `a\tb\\\r\n` + "\n" + `Date: {date}\r\n` + "\n" + `\xff\x00from {address}` + "\n" + closes + "\n"
+	got := Transcript([]byte("a\tb\\\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\xff\x00from 172.17.0.1 or 192.168.5.6, a container called 8b1f416e790a"), true)
+	want := `a\tb\\\r\n` + "\n" + `Date: {date}\r\n` + "\n" + `\xff\x00from {address} or {address}, a container called {host}` + "\n" + closes + "\n"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
